@@ -1,0 +1,2 @@
+//! The `brasa` binary.
+fn main() {}

@@ -1,1 +1,24 @@
-//! Placeholder until this crate's first module lands.
+//! Commands that work on the keyspace: their rows, their bodies, and what bodies see.
+//!
+//! A command's wire name in lower case is the name of its function; the file is its family
+//! (`INCRBYFLOAT` → `t_string::incrbyfloat`). Commands about the node itself (CONFIG, CLIENT, INFO, …) live in the
+//! crate `node`. Handlers never see sockets, disks or other connections.
+
+pub mod args;
+pub mod bitmap;
+pub mod ctx;
+pub mod error;
+pub mod facts;
+pub mod hyperloglog;
+pub mod keys;
+pub mod options;
+pub mod session;
+pub mod t_string;
+pub mod table;
+
+pub use args::Args;
+pub use ctx::Ctx;
+pub use error::CommandError;
+pub use facts::Facts;
+pub use session::Session;
+pub use table::{CommandResult, Log, Outcome, Spec};

@@ -1,1 +1,4 @@
-//! Placeholder until this crate's first module lands.
+//! Ordered, replayable writes of a node.
+
+pub mod effects;
+pub use effects::Effects;

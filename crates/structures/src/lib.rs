@@ -1,1 +1,15 @@
-//! Placeholder until this crate's first module lands.
+//! The data structures under the keyspace: entries in a slab, the hash-ordered table, chunked strings, HyperLogLog,
+//! bit operations, the lock. They know nothing of commands, clients or time.
+//!
+//! `unsafe` is allowed here (and in `sys`): the API is safe, each block says why it holds, and the tests run under
+//! AddressSanitizer.
+
+pub mod big_string;
+pub mod bits;
+pub mod entry;
+pub mod hll;
+pub mod lock;
+pub mod object;
+pub mod siphash;
+pub mod slab;
+pub mod table;

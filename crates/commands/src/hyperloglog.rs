@@ -1,0 +1,6 @@
+//! Family `hyperloglog`.
+
+use crate::Spec;
+
+/// The family's rows.
+pub const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,6 @@
+//! Family `keys`.
+
+use crate::Spec;
+
+/// The family's rows.
+pub const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,108 @@
+//! A client's state, as far as commands see and change it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use wire::resp::Resp;
+
+use crate::args::OwnedArgs;
+
+/// What `CLIENT REPLY` chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The next command's is not.
+    SkipNext,
+    /// The command under way is the skipped one.
+    Skipping,
+}
+
+/// Commands queued by MULTI.
+#[derive(Default)]
+pub struct Multi {
+    /// Each with the number of its row in the node's registry.
+    pub queue: Vec<(u16, OwnedArgs)>,
+    /// A command was refused while queueing: EXEC aborts.
+    pub aborted: bool,
+    /// Some queued command writes.
+    pub writes: bool,
+}
+
+/// A watched key.
+pub struct Watched {
+    /// Logical database at the time of WATCH.
+    pub db: u16,
+    /// Physical database.
+    pub physical: u16,
+    /// The key.
+    pub key: Vec<u8>,
+    /// It had expired already when WATCH came, so its disappearance is no change.
+    pub was_expired: bool,
+}
+
+/// Keys under WATCH.
+#[derive(Default)]
+pub struct Watch {
+    /// The keys.
+    pub keys: Vec<Watched>,
+    /// Set by whoever changes one.
+    pub dirty: Arc<AtomicBool>,
+}
+
+/// A client's state.
+pub struct Session {
+    /// The client's number, never used twice.
+    pub id: u64,
+    /// Selected logical database.
+    pub db: u16,
+    /// Reply protocol.
+    pub resp: Resp,
+    /// Whether the client may run commands.
+    pub authenticated: bool,
+    /// `CLIENT SETNAME`.
+    pub name: Vec<u8>,
+    /// `CLIENT SETINFO lib-name`.
+    pub lib_name: Vec<u8>,
+    /// `CLIENT SETINFO lib-ver`.
+    pub lib_ver: Vec<u8>,
+    /// Between MULTI and EXEC.
+    pub multi: Option<Box<Multi>>,
+    /// Keys under WATCH.
+    pub watch: Option<Box<Watch>>,
+    /// `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+    /// Close once the replies so far are sent.
+    pub close_after_reply: bool,
+    /// `CLIENT CAPA redirect`.
+    pub capa_redirect: bool,
+}
+
+impl Session {
+    /// A fresh session.
+    pub fn new(id: u64, authenticated: bool) -> Self {
+        Session {
+            id,
+            db: 0,
+            resp: Resp::V2,
+            authenticated,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_ver: Vec::new(),
+            multi: None,
+            watch: None,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            close_after_reply: false,
+            capa_redirect: false,
+        }
+    }
+}

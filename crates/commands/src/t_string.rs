@@ -1,0 +1,6 @@
+//! Family `t_string`.
+
+use crate::Spec;
+
+/// The family's rows.
+pub const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,55 @@
+//! A command's row: its facts, what is logged, and its body.
+
+use crate::{Args, CommandError, Ctx, Facts};
+
+/// What a successful handler says.
+pub enum Outcome {
+    /// The reply is written.
+    Done,
+    /// The rest follows in slices; other connections go on meanwhile.
+    Continue(Continuation),
+    /// The rest runs on a worker thread; the reply it returns is sent from there.
+    Worker(Job),
+    /// The command needs every shard and was entered without the gate: run it again, under the gate.
+    NeedsGate,
+    /// A shard is busy: run the command again when it is free. Nothing was written.
+    Busy(u32),
+}
+
+/// A command that goes on: called once per tick with a context that holds no shard, until it says `Done`. Inside
+/// MULTI it is driven to its end at once.
+pub type Continuation = Box<dyn FnMut(&mut Ctx<'_>) -> CommandResult + Send>;
+
+/// Work for a worker thread; returns the reply's bytes.
+pub type Job = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
+/// What a handler returns; the error's text goes to the client.
+pub type CommandResult = Result<Outcome, CommandError>;
+
+/// A handler's body.
+pub type Handler = fn(&mut Ctx<'_>, &Args<'_>) -> CommandResult;
+
+/// What a command that changed something leaves in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// It never changes anything.
+    Nothing,
+    /// Its arguments as they came: they say the same to a replica.
+    Verbatim,
+    /// What the handler pushed: anything relative, random or conditional is made absolute.
+    Rewritten,
+}
+
+/// A command's row.
+pub struct Spec {
+    /// Name, arity, flags, keys, documentation.
+    pub facts: &'static Facts,
+    /// What is logged.
+    pub log: Log,
+    /// The body.
+    pub run: Handler,
+}
+
+/// Every family's rows.
+pub const ALL: &[&[Spec]] =
+    &[crate::bitmap::COMMANDS, crate::hyperloglog::COMMANDS, crate::keys::COMMANDS, crate::t_string::COMMANDS];

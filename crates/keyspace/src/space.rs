@@ -1,0 +1,473 @@
+//! What a handler sees of the keyspace: the locked shards of its keys, at one instant, in one database.
+//!
+//! Every change goes through here, so every change bumps the shard's version, dirties watching clients, keeps the
+//! counters exact, respects a running snapshot and is counted in `changes`; the dispatcher refuses to end a unit that
+//! changed something without leaving an effect.
+
+use std::sync::atomic::Ordering;
+
+use effect_log::Effects;
+use structures::entry::{EntryBox, EntryRef, Meta, NewValue, Value};
+use structures::object::Object;
+use structures::slab::Heap;
+use structures::table::Slot;
+
+use crate::evict::Access;
+use crate::key::Key;
+use crate::shard::{Keyspace, Locked, Shard};
+
+/// What a write does to the key's TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ttl {
+    /// The key has none afterwards.
+    Clear,
+    /// It stays as it is.
+    Keep,
+    /// It expires at this Unix time in ms.
+    At(i64),
+}
+
+/// Counters of one thread, summed by INFO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpaceCounters {
+    /// Successful look-ups of keys by reading commands.
+    pub keyspace_hits: u64,
+    /// Look-ups by reading commands that found no key.
+    pub keyspace_misses: u64,
+    /// Keys removed because their TTL had passed.
+    pub expired_keys: u64,
+    /// Keys removed for want of memory.
+    pub evicted_keys: u64,
+    /// Changes since the start (`rdb_changes_since_last_save` derives from it).
+    pub changes: u64,
+}
+
+/// What a thread brings to every unit of work.
+pub struct Local {
+    /// Its allocator of entries.
+    pub heap: Heap,
+    /// The effects of the unit under way.
+    pub effects: Effects,
+    /// Its counters.
+    pub counters: SpaceCounters,
+    /// Entries with objects, to be freed once no lock is held.
+    garbage: Vec<EntryBox>,
+}
+
+impl Local {
+    /// A thread's resources, with an effects buffer that is on or off.
+    pub fn new(effects: Effects) -> Self {
+        Local { heap: Heap::new(), effects, counters: SpaceCounters::default(), garbage: Vec::new() }
+    }
+
+    /// Frees what units left behind. Call with no lock held, at least once per batch.
+    pub fn collect_garbage(&mut self) {
+        while let Some(entry) = self.garbage.pop() {
+            self.heap.release(entry);
+        }
+        self.heap.drain_pending();
+    }
+
+    /// Whether [`Self::collect_garbage`] has something to do.
+    pub fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
+    }
+}
+
+/// The view. It owns its locks and lets go of them when dropped.
+pub struct Space<'a> {
+    /// All shards.
+    pub keyspace: &'a Keyspace,
+    /// The thread's resources.
+    pub local: &'a mut Local,
+    /// The unit's instant, Unix ms; frozen for the whole unit.
+    pub now_ms: i64,
+    /// How reads mark entries, and what a fresh one carries.
+    pub access: Access,
+    db: u16,
+    physical: u16,
+    locked: Locked<'a>,
+    /// Reads by clients with NO-TOUCH leave access marks alone.
+    pub touch: bool,
+}
+
+impl<'a> Space<'a> {
+    /// A view of logical database `db` through the locks of `locked`.
+    #[inline(always)]
+    pub fn new(
+        keyspace: &'a Keyspace,
+        local: &'a mut Local,
+        locked: Locked<'a>,
+        db: u16,
+        now_ms: i64,
+        access: Access,
+    ) -> Self {
+        let physical = keyspace.physical(db);
+        Space { keyspace, local, now_ms, access, db, physical, locked, touch: true }
+    }
+
+    /// The logical database.
+    pub fn db(&self) -> u16 {
+        self.db
+    }
+
+    /// Turns the view to another logical database; the same shards stay locked (a lock spans all databases).
+    pub fn select(&mut self, db: u16) {
+        self.db = db;
+        self.physical = self.keyspace.physical(db);
+    }
+
+    /// The place of a key that came as an argument.
+    #[inline(always)]
+    pub fn place<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.keyspace.hasher.place(bytes)
+    }
+
+    /// Whether the unit has every shard to itself.
+    pub fn is_gate(&self) -> bool {
+        self.locked.is_gate()
+    }
+
+    /// Locks one shard for a walk over the keyspace. `false` when it is busy. Outside the gate no other shard may be
+    /// held: walkers take one at a time with [`Self::leave`] between.
+    pub fn enter(&mut self, shard: u32) -> bool {
+        self.locked.enter(self.keyspace, shard)
+    }
+
+    /// Lets go of the shards of a walk. Under the gate too: nobody else can take them meanwhile.
+    pub fn leave(&mut self) {
+        self.locked.release();
+    }
+
+    #[inline(always)]
+    pub(crate) fn shard(&mut self, number: u32) -> &mut Shard {
+        self.locked.shard(self.keyspace, number)
+    }
+
+    /// A shard held by the unit.
+    pub fn locked_shard(&mut self, number: u32) -> &Shard {
+        self.locked.shard(self.keyspace, number)
+    }
+
+    /// The physical database behind the current one.
+    pub fn physical(&self) -> u16 {
+        self.physical
+    }
+
+    /// The slot of a key that is there and not expired; an expired one is removed on the way.
+    #[inline(always)]
+    fn live_slot(&mut self, key: Key<'_>) -> Option<Slot> {
+        let (now_ms, physical) = (self.now_ms, self.physical);
+        let table = self.shard(key.shard).table(physical)?;
+        let slot = table.find(key.order, key.bytes)?;
+        let entry = table.entry(slot);
+        if entry.is_volatile() && entry.expire_at_ms().is_some_and(|at| at < now_ms) {
+            self.expire(key, slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    #[cold]
+    fn expire(&mut self, key: Key<'_>, slot: Slot) {
+        self.local.counters.expired_keys += 1;
+        self.remove_slot(key, slot);
+        let db = u32::from(self.db);
+        self.local.effects.push(db, &[b"UNLINK", key.bytes]);
+    }
+
+    /// Removes a key because its TTL passed or memory is short, and logs it. For the cycles of `expire` and `evict`.
+    pub(crate) fn drop_key(&mut self, key: Key<'_>, slot: Slot) {
+        self.remove_slot(key, slot);
+        let db = u32::from(self.db);
+        self.local.effects.push(db, &[b"UNLINK", key.bytes]);
+    }
+
+    /// Reads a key for a command that only reads: counts the hit or miss and marks the access.
+    #[inline(always)]
+    pub fn read(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {
+        let Some(slot) = self.live_slot(key) else {
+            self.local.counters.keyspace_misses += 1;
+            return None;
+        };
+        self.local.counters.keyspace_hits += 1;
+        Some(self.touched(key, slot))
+    }
+
+    /// Reads a key for a command that is about to change it: no hit or miss is counted.
+    #[inline(always)]
+    pub fn read_for_write(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {
+        let slot = self.live_slot(key)?;
+        Some(self.touched(key, slot))
+    }
+
+    /// Looks at a key and leaves no trace (`OBJECT`, `EXISTS` style commands that do not count as use).
+    pub fn peek(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {
+        let slot = self.live_slot(key)?;
+        let physical = self.physical;
+        self.shard(key.shard).table(physical).map(|t| t.entry(slot))
+    }
+
+    #[inline(always)]
+    fn touched(&mut self, key: Key<'_>, slot: Slot) -> EntryRef<'_> {
+        let (physical, access, touch) = (self.physical, self.access, self.touch);
+        let table = self.locked.shard(self.keyspace, key.shard).table(physical).expect("the slot came from it");
+        let entry = table.entry(slot);
+        if touch {
+            access.mark(entry);
+        }
+        entry
+    }
+
+    /// Whether the key exists.
+    #[inline(always)]
+    pub fn exists(&mut self, key: Key<'_>) -> bool {
+        self.live_slot(key).is_some()
+    }
+
+    #[inline(always)]
+    fn changed(&mut self, key: Key<'_>) {
+        self.local.counters.changes += 1;
+        let physical = self.physical;
+        let watched = self.keyspace.watchers.load(Ordering::Relaxed) > 0;
+        let shard = self.shard(key.shard);
+        shard.version += 1;
+        if watched && let Some(cold) = &mut shard.cold {
+            cold.watches.touch(physical, key.bytes);
+        }
+    }
+
+    /// Stores a value under a key, new or not. O(1).
+    #[inline]
+    pub fn set(&mut self, key: Key<'_>, value: NewValue<'_>, ttl: Ttl) {
+        let slot = self.live_slot(key);
+        self.set_at(key, slot, value, ttl);
+    }
+
+    #[inline(always)]
+    fn set_at(&mut self, key: Key<'_>, slot: Option<Slot>, value: NewValue<'_>, ttl: Ttl) {
+        let physical = self.physical;
+        let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
+        let fresh = self.access.fresh();
+        match slot {
+            Some(slot) => {
+                let old = self.shard(key.shard).table(physical).expect("the slot came from it").entry(slot);
+                let (was_at, was_access) = (old.expire_at_ms(), old.access());
+                let expire_at_ms = match ttl {
+                    Ttl::Clear => None,
+                    Ttl::Keep => was_at,
+                    Ttl::At(at) => Some(at),
+                };
+                let access = self.access.inherited(was_access);
+                let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access, epoch });
+                self.put_back(key, slot, entry);
+                self.count_volatile(i64::from(expire_at_ms.is_some()) - i64::from(was_at.is_some()));
+                self.note_expiry(key, expire_at_ms);
+            }
+            None => {
+                let expire_at_ms = if let Ttl::At(at) = ttl { Some(at) } else { None };
+                let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access: fresh, epoch });
+                self.insert(key, entry);
+            }
+        }
+        self.changed(key);
+    }
+
+    fn insert(&mut self, key: Key<'_>, entry: EntryBox) {
+        let physical = self.physical;
+        let expire_at_ms = entry.view().expire_at_ms();
+        let s3 = self.access.is_s3();
+        let shard = self.shard(key.shard);
+        shard.table_mut(physical).insert(key.order, entry);
+        if s3 {
+            crate::evict::note_insert(shard, physical, key.order);
+        }
+        self.keyspace.counters(physical).keys.fetch_add(1, Ordering::Relaxed);
+        self.count_volatile(i64::from(expire_at_ms.is_some()));
+        self.note_expiry(key, expire_at_ms);
+    }
+
+    #[inline(always)]
+    fn count_volatile(&self, delta: i64) {
+        if delta != 0 {
+            self.keyspace.counters(self.physical).volatile.fetch_add(delta, Ordering::Relaxed);
+        }
+    }
+
+    #[inline(always)]
+    fn note_expiry(&mut self, key: Key<'_>, expire_at_ms: Option<i64>) {
+        if let Some(at) = expire_at_ms {
+            let shard = self.shard(key.shard);
+            shard.next_expiry_at_ms = shard.next_expiry_at_ms.min(at);
+        }
+    }
+
+    /// Replaces the slot's entry and disposes of the old one.
+    #[inline(always)]
+    fn put_back(&mut self, key: Key<'_>, slot: Slot, entry: EntryBox) {
+        let physical = self.physical;
+        let old = self.shard(key.shard).table_mut(physical).replace(slot, entry);
+        self.dispose(key.shard, old);
+    }
+
+    /// Lets go of an entry that left its table: to the snapshot that still needs it, to the garbage when freeing may
+    /// take long, or back to the slab.
+    #[inline(always)]
+    fn dispose(&mut self, shard: u32, entry: EntryBox) {
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        let physical = self.physical;
+        let Some(entry) = self.shard(shard).retain_for_snapshot(physical, entry, epoch) else { return };
+        if matches!(entry.view().value(), Value::Object(_)) {
+            self.local.garbage.push(entry);
+        } else {
+            self.local.heap.release(entry);
+        }
+    }
+
+    fn remove_slot(&mut self, key: Key<'_>, slot: Slot) {
+        let physical = self.physical;
+        let entry = self.shard(key.shard).table_mut(physical).remove(slot);
+        self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
+        self.count_volatile(-i64::from(entry.view().is_volatile()));
+        self.changed(key);
+        self.dispose(key.shard, entry);
+    }
+
+    /// Removes a key. Returns whether it was there.
+    pub fn delete(&mut self, key: Key<'_>) -> bool {
+        let Some(slot) = self.live_slot(key) else { return false };
+        self.remove_slot(key, slot);
+        true
+    }
+
+    /// Gives a key a TTL, or takes it away. Returns whether the key was there.
+    pub fn set_expiry(&mut self, key: Key<'_>, expire_at_ms: Option<i64>) -> bool {
+        let Some(slot) = self.live_slot(key) else { return false };
+        let physical = self.physical;
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        let shard = self.locked.shard(self.keyspace, key.shard);
+        let Some(table) = shard.table(physical) else { return false };
+        let old = table.entry(slot);
+        let was = old.is_volatile();
+        let meta = Meta { expire_at_ms, access: old.access(), epoch: (epoch & 3) as u8 };
+        let value = match old.value() {
+            Value::Int(n) => Some(NewValue::Int(n)),
+            Value::Bytes(bytes) => Some(NewValue::Bytes { bytes, raw: old.is_raw() }),
+            Value::Object(_) => None,
+        };
+        match value {
+            Some(value) => {
+                let entry = self.local.heap.entry(key.bytes, value, meta);
+                self.put_back(key, slot, entry);
+            }
+            None => {
+                // The object moves to the new entry, so a snapshot keeps a clone of it.
+                shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
+                shard.swap_meta(physical, slot, meta, &mut self.local.heap);
+            }
+        }
+        self.count_volatile(i64::from(expire_at_ms.is_some()) - i64::from(was));
+        self.note_expiry(key, expire_at_ms);
+        self.changed(key);
+        true
+    }
+
+    /// Changes the object behind a key in place; a running snapshot keeps what it was (a clone shares all chunks).
+    /// `None` when the key is missing or its value is not an object.
+    pub fn object_mut(&mut self, key: Key<'_>) -> Option<&mut Object> {
+        let slot = self.live_slot(key)?;
+        let physical = self.physical;
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        self.touched(key, slot);
+        let shard = self.locked.shard(self.keyspace, key.shard);
+        if !matches!(shard.table(physical)?.entry(slot).value(), Value::Object(_)) {
+            return None;
+        }
+        shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
+        self.changed(key);
+        self.locked.shard(self.keyspace, key.shard).table_mut(physical).object_mut(slot)
+    }
+
+    /// Moves a value, with its TTL and access mark, to another key and database, replacing what is there. Both keys'
+    /// shards are held. Returns `false` when the source is missing.
+    pub fn rename(&mut self, from: Key<'_>, to_db: u16, to: Key<'_>) -> bool {
+        let Some(slot) = self.live_slot(from) else { return false };
+        let (db, physical) = (self.db, self.physical);
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        let shard = self.locked.shard(self.keyspace, from.shard);
+        shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
+        let entry = shard.table_mut(physical).remove(slot);
+        self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
+        self.count_volatile(-i64::from(entry.view().is_volatile()));
+        self.changed(from);
+        let entry = self.local.heap.with_key(entry, to.bytes, (epoch & 3) as u8);
+        self.select(to_db);
+        if let Some(slot) = self.live_slot(to) {
+            self.remove_slot(to, slot);
+        }
+        self.insert(to, entry);
+        self.changed(to);
+        self.select(db);
+        true
+    }
+
+    /// Takes all keys of a physical database out of every shard. Under the gate. The tables are freed by the caller.
+    pub fn take_database(&mut self, physical: u16) -> Detached {
+        assert!(self.is_gate(), "a whole database changes under the gate");
+        let mut tables = Vec::new();
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        for number in 0..self.keyspace.shard_count() {
+            let shard = self.locked.shard(self.keyspace, number);
+            if let Some(cold) = &mut shard.cold {
+                cold.watches.touch_all(physical);
+                cold.s3.retain(|(db, _)| *db != physical);
+            }
+            shard.version += 1;
+            if let Some(mut table) = shard.take_table(physical) {
+                shard.retain_table_for_snapshot(physical, &mut table, epoch);
+                tables.push(table);
+            }
+            self.locked.release();
+        }
+        let counters = self.keyspace.counters(physical);
+        let keys = counters.keys.swap(0, Ordering::Relaxed).max(0) as u64;
+        counters.volatile.store(0, Ordering::Relaxed);
+        self.local.counters.changes += keys.max(1);
+        Detached { tables, keys }
+    }
+
+    /// Marks every client that watches a key of physical database `db` (`SWAPDB`). Under the gate.
+    pub fn touch_watchers(&mut self, physical: u16) {
+        if self.keyspace.watchers.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for number in 0..self.keyspace.shard_count() {
+            if let Some(cold) = &mut self.locked.shard(self.keyspace, number).cold {
+                cold.watches.touch_all(physical);
+            }
+            self.locked.release();
+        }
+    }
+}
+
+/// Tables that left the keyspace.
+pub struct Detached {
+    tables: Vec<structures::table::Table>,
+    /// Keys in them.
+    pub keys: u64,
+}
+
+impl Detached {
+    /// Frees everything through `heap`; from any thread. O(keys).
+    pub fn free(mut self, heap: &mut Heap) {
+        for table in &mut self.tables {
+            table.clear(heap);
+        }
+    }
+
+    /// Joins another set.
+    pub fn extend(&mut self, other: Detached) {
+        self.keys += other.keys;
+        self.tables.extend(other.tables);
+    }
+}

@@ -1,0 +1,194 @@
+//! A connection: socket, buffers, parser, session.
+
+use std::os::fd::OwnedFd;
+
+use commands::Session;
+use commands::table::Continuation;
+use wire::resp::parse::RequestParser;
+
+/// Why a client's commands wait.
+#[derive(Default)]
+pub enum Waiting {
+    /// They do not.
+    #[default]
+    No,
+    /// A shard is busy; its holder wakes us.
+    Shard,
+    /// The command under way goes on in slices.
+    Slices(Continuation),
+    /// A worker thread computes the reply.
+    Worker,
+}
+
+/// A connection.
+pub struct Client {
+    /// The socket.
+    pub fd: OwnedFd,
+    /// Its name to the poller: slot and generation.
+    pub token: u64,
+    /// What commands see.
+    pub session: Session,
+    /// Bytes read and not yet executed, from `consumed` on.
+    pub input: Vec<u8>,
+    /// Bytes of `input` that are done with.
+    pub consumed: usize,
+    /// A command that arrived in part.
+    pub parser: RequestParser,
+    /// Bytes the parser knows to be missing.
+    pub wanted: usize,
+    /// Replies, from `sent` on.
+    pub out: Vec<u8>,
+    /// Bytes of `out` that the kernel took.
+    pub sent: usize,
+    /// Facts that CLIENT LIST shows.
+    pub meta: Meta,
+    /// Why its commands wait.
+    pub waiting: Waiting,
+    /// The poller reports when it can be written.
+    pub wants_write: bool,
+    /// The peer closed its side, or the connection failed.
+    pub gone: bool,
+    /// Replies are in `out` that the flush at the end of the batch sends.
+    pub dirty: bool,
+    /// Its commands of this batch are cut short (it waits, closes or was limited).
+    pub stopped: bool,
+}
+
+/// What CLIENT LIST and the limits need to know.
+pub struct Meta {
+    /// The peer's address.
+    pub addr: String,
+    /// Our address.
+    pub laddr: String,
+    /// Descriptor number.
+    pub fd: i32,
+    /// Unix ms of the connect.
+    pub created_at_ms: i64,
+    /// Unix ms of the last command.
+    pub active_at_ms: i64,
+    /// Number of the last command's row; `u16::MAX` before the first.
+    pub last_command: u16,
+    /// Connected through the unix socket.
+    pub is_unix: bool,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received.
+    pub net_in_bytes: u64,
+    /// Bytes sent.
+    pub net_out_bytes: u64,
+    /// Someone asked for it to be closed.
+    pub killed: bool,
+    /// Since when the output passes the soft limit, Unix ms.
+    pub soft_limit_at_ms: Option<i64>,
+}
+
+impl Client {
+    /// Bytes of replies that wait for the peer.
+    pub fn unsent(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    /// Heap bytes of the connection.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Client>()
+            + self.input.capacity()
+            + self.out.capacity()
+            + self.session.multi.as_ref().map_or(0, |m| m.queue.iter().map(|(_, a)| a.memory_bytes()).sum())
+    }
+}
+
+/// A thread's connections.
+#[derive(Default)]
+pub struct Clients {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    count: usize,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    client: Option<Box<Client>>,
+}
+
+impl Clients {
+    /// The token that the next `insert` uses.
+    pub fn next_token(&mut self) -> u64 {
+        let slot = match self.free.last() {
+            Some(&slot) => slot,
+            None => {
+                self.slots.push(Slot::default());
+                let slot = self.slots.len() as u32 - 1;
+                self.free.push(slot);
+                slot
+            }
+        };
+        u64::from(self.slots[slot as usize].generation) << 32 | u64::from(slot)
+    }
+
+    /// Adds a client under the token of `next_token`.
+    pub fn insert(&mut self, client: Box<Client>) {
+        let slot = self.free.pop().expect("next_token made room");
+        debug_assert_eq!(client.token as u32, slot);
+        self.slots[slot as usize].client = Some(client);
+        self.count += 1;
+    }
+
+    /// The slot of a token, if the client is still there.
+    pub fn slot_of(&self, token: u64) -> Option<u32> {
+        let slot = token as u32;
+        let held = self.slots.get(slot as usize)?;
+        (u64::from(held.generation) == token >> 32 && held.client.is_some()).then_some(slot)
+    }
+
+    /// The client in a slot.
+    #[inline(always)]
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Client> {
+        self.slots.get_mut(slot as usize)?.client.as_deref_mut()
+    }
+
+    /// Takes a client out for the time of a command that looks at the others; `put_back` follows.
+    pub fn take(&mut self, slot: u32) -> Option<Box<Client>> {
+        self.slots.get_mut(slot as usize)?.client.take()
+    }
+
+    /// The counterpart of `take`.
+    pub fn put_back(&mut self, slot: u32, client: Box<Client>) {
+        self.slots[slot as usize].client = Some(client);
+    }
+
+    /// Removes a client for good.
+    pub fn remove(&mut self, slot: u32) -> Option<Box<Client>> {
+        let held = self.slots.get_mut(slot as usize)?;
+        let client = held.client.take()?;
+        held.generation = held.generation.wrapping_add(1);
+        self.free.push(slot);
+        self.count -= 1;
+        Some(client)
+    }
+
+    /// Number of clients.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Slots in use or not; for walks by number.
+    pub fn slot_count(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// All clients.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.slots.iter().filter_map(|s| s.client.as_deref())
+    }
+
+    /// All clients.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.slots.iter_mut().filter_map(|s| s.client.as_deref_mut())
+    }
+}

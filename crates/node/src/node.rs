@@ -1,0 +1,142 @@
+//! The node: what its threads share.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use effect_log::Effects;
+use keyspace::Keyspace;
+use keyspace::evict::{Evictor, Relocation};
+use keyspace::expire::ExpireCycle;
+use keyspace::gate::Gate;
+use keyspace::space::Local;
+use parameters::Parameters;
+use sys::random::Rng;
+
+use crate::client::Clients;
+use crate::latency::LatencyMonitor;
+use crate::mailbox::Mailbox;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::state::ThreadState;
+use crate::stats::Stats;
+use crate::worker::Workers;
+
+/// One I/O thread as others see it.
+pub struct Thread {
+    /// Messages for it.
+    pub mailbox: Mailbox,
+    /// Connections it has, for the choice of where a new one goes.
+    pub connections: AtomicUsize,
+    state: Mutex<ThreadState>,
+}
+
+impl Thread {
+    /// The thread's own state: its owner for a batch, others under the gate.
+    pub fn lock_state(&self) -> MutexGuard<'_, ThreadState> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Identity and start of the node.
+pub struct Identity {
+    /// Forty hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// Unix ms of the start.
+    pub started_at_ms: i64,
+    /// The configuration file, absolute.
+    pub config_file: Option<std::path::PathBuf>,
+    /// The program.
+    pub executable: std::path::PathBuf,
+    /// Descriptors the process may open.
+    pub descriptor_limit: u64,
+    /// Name of the poller in use.
+    pub poller: &'static str,
+}
+
+/// What the threads share.
+pub struct Node {
+    /// All keys.
+    pub keyspace: Keyspace,
+    /// Exclusive mode.
+    pub gate: Gate,
+    /// The I/O threads.
+    pub threads: Vec<Thread>,
+    /// Commands by name.
+    pub registry: Registry,
+    /// Parameters in force, for running code.
+    pub settings: Settings,
+    /// Parameters, for CONFIG.
+    pub parameters: Mutex<Parameters>,
+    /// Who and since when.
+    pub identity: Identity,
+    /// Background work.
+    pub workers: Workers,
+    /// Latency events.
+    pub latency: LatencyMonitor,
+    /// The next client's number.
+    pub next_client_id: AtomicU64,
+    /// The next command log entry's number.
+    pub next_log_id: AtomicU64,
+    /// Connections in all threads.
+    pub connections: AtomicUsize,
+    /// Connections refused for `maxclients`.
+    pub rejected_connections: AtomicU64,
+    /// Highest `used_memory` seen.
+    pub peak_memory_bytes: AtomicU64,
+    /// `used_memory` right after the start.
+    pub startup_memory_bytes: AtomicU64,
+    /// Changes at the last (virtual) save.
+    pub changes_at_save: AtomicI64,
+    /// The node shall stop.
+    pub stopping: AtomicBool,
+    /// Exit code when it stops.
+    pub exit_code: AtomicI64,
+    /// The ordered log of effects, when something listens.
+    pub effect_log: Option<Arc<effect_log::EffectLog>>,
+}
+
+/// Used bytes: everything allocated, slab objects included.
+pub fn used_memory_bytes() -> u64 {
+    (sys::alloc::allocated_bytes_estimate() as u64) + structures::slab::stats().live_bytes
+}
+
+impl Node {
+    /// The states and letter boxes for `threads` threads.
+    pub fn make_threads(
+        threads: usize,
+        registry: &Registry,
+        effects_active: bool,
+    ) -> std::io::Result<Vec<Thread>> {
+        (0..threads)
+            .map(|_| {
+                Ok(Thread {
+                    mailbox: Mailbox::new()?,
+                    connections: AtomicUsize::new(0),
+                    state: Mutex::new(ThreadState {
+                        clients: Clients::default(),
+                        local: Local::new(Effects::new(effects_active)),
+                        stats: Stats::new(registry.len()),
+                        rng: Rng::from_entropy(),
+                        evictor: Evictor::default(),
+                        expire: ExpireCycle::default(),
+                        relocation: Relocation::default(),
+                    }),
+                })
+            })
+            .collect()
+    }
+
+    /// Asks every thread to stop.
+    pub fn stop(&self, exit_code: i64) {
+        self.exit_code.store(exit_code, Ordering::Relaxed);
+        self.stopping.store(true, Ordering::Release);
+        for thread in &self.threads {
+            thread.mailbox.waker().wake();
+        }
+    }
+
+    /// Whether the node shall stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,27 @@
+//! One I/O thread's own state. Its thread holds the lock for the whole of a batch; others take it under the gate.
+
+use keyspace::evict::{Evictor, Relocation};
+use keyspace::expire::ExpireCycle;
+use keyspace::space::Local;
+use sys::random::Rng;
+
+use crate::client::Clients;
+use crate::stats::Stats;
+
+/// One I/O thread's own state.
+pub struct ThreadState {
+    /// Its connections.
+    pub clients: Clients,
+    /// Allocator, effects, counters.
+    pub local: Local,
+    /// Its statistics.
+    pub stats: Stats,
+    /// Randomness.
+    pub rng: Rng,
+    /// Candidates for eviction.
+    pub evictor: Evictor,
+    /// Active expiry.
+    pub expire: ExpireCycle,
+    /// Emptying of sparse slab pages.
+    pub relocation: Relocation,
+}

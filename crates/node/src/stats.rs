@@ -1,0 +1,231 @@
+//! Counters of one thread. INFO, COMMANDLOG and LATENCY add them up under the gate.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// Calls of one command.
+#[derive(Clone, Default)]
+pub struct CommandStats {
+    /// Times it ran.
+    pub calls: u64,
+    /// Time it took, in clock ticks (see `sys::clock::tsc`).
+    pub ticks: u64,
+    /// Times it was refused before it ran.
+    pub rejected: u64,
+    /// Times it ran and failed.
+    pub failed: u64,
+    /// How long it took.
+    pub latency: Option<Box<Histogram>>,
+}
+
+const SUB_BITS: u32 = 3;
+const BUCKETS: usize = 40 << SUB_BITS;
+
+/// Durations in buckets an eighth of a power of two wide.
+#[derive(Clone)]
+pub struct Histogram {
+    counts: [u64; BUCKETS],
+    total: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram { counts: [0; BUCKETS], total: 0 }
+    }
+}
+
+impl Histogram {
+    fn index(ns: u64) -> usize {
+        let ns = ns.max(1 << SUB_BITS);
+        let exponent = 63 - ns.leading_zeros();
+        let sub = (ns >> (exponent - SUB_BITS)) & ((1 << SUB_BITS) - 1);
+        ((((exponent - SUB_BITS) as usize) << SUB_BITS) | sub as usize).min(BUCKETS - 1)
+    }
+
+    /// The largest duration that falls in a bucket, ns.
+    fn upper_ns(index: usize) -> u64 {
+        let exponent = (index >> SUB_BITS) as u32 + SUB_BITS;
+        let sub = (index & ((1 << SUB_BITS) - 1)) as u64;
+        ((1 << SUB_BITS | sub) + 1 << (exponent - SUB_BITS)) - 1
+    }
+
+    /// Counts a duration.
+    pub fn record(&mut self, ns: u64) {
+        self.counts[Self::index(ns)] += 1;
+        self.total += 1;
+    }
+
+    /// Durations counted.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Adds another histogram.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.total += other.total;
+    }
+
+    /// The duration that `percent` of all stay within, in ns.
+    pub fn percentile_ns(&self, percent: f64) -> u64 {
+        let rank = ((percent / 100.0 * self.total as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (i, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= rank {
+                return Self::upper_ns(i);
+            }
+        }
+        0
+    }
+
+    /// How many durations stay within `ns`.
+    pub fn within_ns(&self, ns: u64) -> u64 {
+        self.counts.iter().enumerate().take_while(|(i, _)| Self::upper_ns(*i) <= ns).map(|(_, c)| c).sum()
+    }
+}
+
+/// An entry of the command log.
+#[derive(Clone)]
+pub struct LoggedCommand {
+    /// Order among all threads.
+    pub id: u64,
+    /// Unix seconds.
+    pub at_seconds: i64,
+    /// Microseconds, or bytes for the large-request and large-reply logs.
+    pub value: i64,
+    /// The command, shortened as clients expect.
+    pub args: Vec<Vec<u8>>,
+    /// The client's address.
+    pub addr: String,
+    /// The client's name.
+    pub name: Vec<u8>,
+}
+
+/// The three command logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// Slow commands.
+    Slow = 0,
+    /// Large requests.
+    LargeRequest = 1,
+    /// Large replies.
+    LargeReply = 2,
+}
+
+/// Counters of one thread.
+#[derive(Default)]
+pub struct Stats {
+    /// By command number.
+    pub commands: Vec<CommandStats>,
+    /// Commands run.
+    pub total_commands: u64,
+    /// Connections taken.
+    pub total_connections: u64,
+    /// Bytes read from clients.
+    pub net_input_bytes: u64,
+    /// Bytes written to clients.
+    pub net_output_bytes: u64,
+    /// Reads and writes of sockets.
+    pub total_reads: u64,
+    /// See `total_reads`.
+    pub total_writes: u64,
+    /// Clients cut off for their query buffer.
+    pub query_buffer_disconnections: u64,
+    /// Clients cut off for their output buffer.
+    pub output_buffer_disconnections: u64,
+    /// Error replies.
+    pub error_replies: u64,
+    /// Error replies by code.
+    pub errors: BTreeMap<String, u64>,
+    /// Batches.
+    pub ticks: u64,
+    /// The command logs, newest first.
+    pub logs: [VecDeque<LoggedCommand>; 3],
+    /// Microseconds spent in active expiry.
+    pub expire_cycle_us: u64,
+    /// Times active expiry ran out of its share of time.
+    pub expire_time_cap_reached: u64,
+    /// Times a client was parked on a busy shard.
+    pub parked: u64,
+    /// Commands and input bytes of the last samples, for the rates of INFO.
+    pub rates: Rates,
+}
+
+/// Per-second rates over the last samples.
+#[derive(Default, Clone, Copy)]
+pub struct Rates {
+    last: (i64, u64, u64, u64),
+    /// Commands per second.
+    pub ops: f64,
+    /// Input bytes per second.
+    pub input: f64,
+    /// Output bytes per second.
+    pub output: f64,
+}
+
+impl Rates {
+    /// Takes a sample at `now_ms`.
+    pub fn sample(&mut self, now_ms: i64, commands: u64, input: u64, output: u64) {
+        let (then, c, i, o) = self.last;
+        let seconds = (now_ms - then) as f64 / 1000.0;
+        if then != 0 && seconds > 0.0 {
+            // A moving average over about sixteen samples, as clients of INFO know it.
+            let mix = |old: f64, delta: u64| old + (delta as f64 / seconds - old) / 4.0;
+            self.ops = mix(self.ops, commands.saturating_sub(c));
+            self.input = mix(self.input, input.saturating_sub(i));
+            self.output = mix(self.output, output.saturating_sub(o));
+        }
+        self.last = (now_ms, commands, input, output);
+    }
+}
+
+/// At most this many distinct error codes are counted, as in Valkey.
+const ERROR_CODES_MAX: usize = 128;
+
+impl Stats {
+    /// Counters for `commands` commands.
+    pub fn new(commands: usize) -> Self {
+        Stats { commands: vec![CommandStats::default(); commands], ..Stats::default() }
+    }
+
+    /// Counts an error reply by its text (without `-`).
+    pub fn count_error(&mut self, text: &[u8]) {
+        self.error_replies += 1;
+        let code = text.split(|&b| b == b' ' || b == b'\r').next().unwrap_or_default();
+        let code = String::from_utf8_lossy(&code[..code.len().min(64)]).into_owned();
+        if self.errors.len() < ERROR_CODES_MAX || self.errors.contains_key(&code) {
+            *self.errors.entry(code).or_default() += 1;
+        }
+    }
+
+    /// Forgets everything that CONFIG RESETSTAT forgets.
+    pub fn reset(&mut self) {
+        let commands = self.commands.len();
+        let logs = std::mem::take(&mut self.logs);
+        let rates = self.rates;
+        *self = Stats::new(commands);
+        self.logs = logs;
+        self.rates = rates;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn histogram_buckets_hold_what_they_say() {
+        let mut h = Histogram::default();
+        for ns in [1, 9, 100, 1000, 10_000, 1_000_000, 5_000_000_000] {
+            let i = Histogram::index(ns);
+            assert!(ns <= Histogram::upper_ns(i), "{ns}");
+            assert!(i == 0 || ns > Histogram::upper_ns(i - 1) || ns <= 8, "{ns}");
+            h.record(ns);
+        }
+        assert_eq!(h.total(), 7);
+        assert!((1000..1200).contains(&h.percentile_ns(50.0)));
+        assert_eq!(h.within_ns(16_000), 5);
+    }
+}

@@ -1,0 +1,53 @@
+//! Worker threads: long computations and the freeing of large detached values, off the I/O threads.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use structures::slab::Heap;
+
+/// Work for a worker; it may free entries through the worker's heap.
+pub type Work = Box<dyn FnOnce(&mut Heap) + Send>;
+
+/// The workers.
+pub struct Workers {
+    queue: Mutex<Sender<Work>>,
+    /// Keys handed over and not yet freed (`lazyfree_pending_objects`).
+    pub pending_objects: std::sync::Arc<AtomicU64>,
+    /// Keys freed so far (`lazyfreed_objects`).
+    pub freed_objects: std::sync::Arc<AtomicU64>,
+}
+
+impl Workers {
+    /// Starts one worker: its work is rare, and two would only share one memory bus.
+    pub fn start() -> std::io::Result<Self> {
+        let (queue, work) = channel::<Work>();
+        std::thread::Builder::new().name("brasa-worker".into()).spawn(move || {
+            let mut heap = Heap::new();
+            for job in work {
+                job(&mut heap);
+                heap.drain_pending();
+            }
+        })?;
+        Ok(Workers { queue: Mutex::new(queue), pending_objects: Default::default(), freed_objects: Default::default() })
+    }
+
+    /// Hands work over.
+    pub fn run(&self, work: Work) {
+        let queue = self.queue.lock().unwrap_or_else(|e| e.into_inner());
+        // The worker ends only with the process.
+        let _ = queue.send(work);
+    }
+
+    /// Frees detached keys in the background.
+    pub fn free(&self, keys: keyspace::space::Detached) {
+        let count = keys.keys;
+        self.pending_objects.fetch_add(count, Ordering::Relaxed);
+        let (pending, freed) = (self.pending_objects.clone(), self.freed_objects.clone());
+        self.run(Box::new(move |heap| {
+            keys.free(heap);
+            pending.fetch_sub(count, Ordering::Relaxed);
+            freed.fetch_add(count, Ordering::Relaxed);
+        }));
+    }
+}

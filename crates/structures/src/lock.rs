@@ -1,0 +1,231 @@
+//! The shard lock: a mutex that is tried, never waited for.
+//!
+//! A thread that finds a shard busy parks the *connection* and goes on with others: it leaves its number in the
+//! lock's waiter set, and the holder wakes the waiters' event loops when it lets go. Nothing here blocks a thread.
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, Ordering};
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+
+const LOCKED: u32 = 1;
+const WAITED_FOR: u32 = 2;
+/// Threads share bits of the waiter set beyond this many.
+pub const WAITER_BITS: u32 = 32;
+
+/// Called with the set of waiting threads (bit = thread number modulo 32) when a lock with waiters is released.
+pub type Wake = Box<dyn Fn(u32) + Send + Sync>;
+static WAKE: OnceLock<Wake> = OnceLock::new();
+
+/// Says how threads are woken. The first call counts; without one, waiters are not told (tests poll).
+pub fn on_release(wake: Wake) {
+    let _ = WAKE.set(wake);
+}
+
+/// The lock's word and waiter set, apart from what it guards so that it can be model-checked.
+pub struct RawLock {
+    state: AtomicU32,
+    waiters: AtomicU32,
+}
+
+/// What became of an attempt to wait.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Waiting {
+    /// The holder will wake this thread.
+    Registered,
+    /// The lock came free meanwhile: try again.
+    Retry,
+}
+
+impl RawLock {
+    /// A free lock.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        RawLock { state: AtomicU32::new(0), waiters: AtomicU32::new(0) }
+    }
+
+    /// A free lock.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        RawLock { state: AtomicU32::new(0), waiters: AtomicU32::new(0) }
+    }
+
+    /// Takes the lock if it is free.
+    #[inline(always)]
+    pub fn try_acquire(&self) -> bool {
+        self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Asks for `thread` to be woken at the release.
+    pub fn wait(&self, thread: u32) -> Waiting {
+        self.waiters.fetch_or(1 << (thread % WAITER_BITS), Ordering::Relaxed);
+        // From here on a release sees the bit, if it sees WAITED_FOR.
+        match self.state.compare_exchange(LOCKED, LOCKED | WAITED_FOR, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Waiting::Registered,
+            Err(state) if state == LOCKED | WAITED_FOR => {
+                // Someone else had marked it; the mark may be consumed before our bit was set only if the lock was
+                // released, which the second look tells.
+                match self.state.compare_exchange(state, state, Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => Waiting::Registered,
+                    Err(_) => Waiting::Retry,
+                }
+            }
+            Err(_) => Waiting::Retry,
+        }
+    }
+
+    /// Lets go; returns the set of threads to wake.
+    #[inline(always)]
+    pub fn release(&self) -> u32 {
+        if self.state.swap(0, Ordering::AcqRel) & WAITED_FOR == 0 {
+            return 0;
+        }
+        self.waiters.swap(0, Ordering::AcqRel)
+    }
+}
+
+impl Default for RawLock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Data behind a [`RawLock`].
+pub struct TryMutex<T> {
+    lock: RawLock,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: the lock gives exclusive access to one thread at a time, so sharing it needs only that T may move.
+unsafe impl<T: Send> Sync for TryMutex<T> {}
+// SAFETY: owning the mutex is owning T.
+unsafe impl<T: Send> Send for TryMutex<T> {}
+
+/// Exclusive access to what a [`TryMutex`] guards.
+pub struct Guard<'a, T> {
+    mutex: &'a TryMutex<T>,
+}
+
+impl<T> TryMutex<T> {
+    /// Data behind a free lock.
+    pub fn new(data: T) -> Self {
+        TryMutex { lock: RawLock::new(), data: UnsafeCell::new(data) }
+    }
+
+    /// The data, if the lock is free.
+    #[inline(always)]
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.lock.try_acquire().then(|| Guard { mutex: self })
+    }
+
+    /// Tries for about a microsecond.
+    #[inline(always)]
+    pub fn spin_lock(&self) -> Option<Guard<'_, T>> {
+        if let Some(guard) = self.try_lock() {
+            return Some(guard);
+        }
+        self.spin_lock_slow()
+    }
+
+    #[cold]
+    fn spin_lock_slow(&self) -> Option<Guard<'_, T>> {
+        for _ in 0..40 {
+            std::hint::spin_loop();
+            if let Some(guard) = self.try_lock() {
+                return Some(guard);
+            }
+        }
+        None
+    }
+
+    /// Waits for the lock, yielding the processor. For start-up, background work and tests only: event loops park.
+    pub fn lock_blocking(&self) -> Guard<'_, T> {
+        loop {
+            if let Some(guard) = self.spin_lock() {
+                return guard;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Asks for `thread` to be woken when the holder lets go.
+    pub fn wait(&self, thread: u32) -> Waiting {
+        self.lock.wait(thread)
+    }
+
+    /// The data, through exclusive access to the mutex itself.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
+    /// Address of the data, to prefetch.
+    #[inline(always)]
+    pub fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock.
+        unsafe { &*self.mutex.data.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock and is borrowed mutably.
+        unsafe { &mut *self.mutex.data.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let waiters = self.mutex.lock.release();
+        if waiters != 0
+            && let Some(wake) = WAKE.get()
+        {
+            wake(waiters);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiters_are_reported_once_to_the_releaser() {
+        let lock = RawLock::new();
+        assert!(lock.try_acquire());
+        assert!(!lock.try_acquire());
+        assert_eq!(lock.wait(3), Waiting::Registered);
+        assert_eq!(lock.wait(35), Waiting::Registered);
+        assert_eq!(lock.release(), 1 << 3);
+        assert_eq!(lock.wait(1), Waiting::Retry);
+        assert!(lock.try_acquire());
+        assert_eq!(lock.release(), 0, "a stale bit without the mark wakes nobody");
+    }
+
+    #[test]
+    fn counts_under_contention() {
+        let mutex = std::sync::Arc::new(TryMutex::new(0u64));
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| {
+                    for _ in 0..50_000 {
+                        *mutex.lock_blocking() += 1;
+                    }
+                });
+            }
+        });
+        assert_eq!(*mutex.lock_blocking(), 200_000);
+    }
+}

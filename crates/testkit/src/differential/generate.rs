@@ -1,0 +1,304 @@
+//! Turns a seed into the steps of a sequence.
+//!
+//! Here is what concerns every family: which client acts, transactions that are open, the random spoiling of
+//! commands, the case of names. What a command's arguments look like is in its family's file.
+
+use super::families::{self, Family};
+use super::step::{Action, Step, Word};
+use crate::rng::Rng;
+
+/// What sequences are to contain.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The families to draw from.
+    pub families: Vec<&'static Family>,
+    /// A few keys of other types than strings; both servers must know LPUSH, SADD, HSET and ZADD.
+    pub collections: bool,
+    /// Most keys share one `{tag}`, so that slot sharding puts them into one shard.
+    pub hot_tag: bool,
+    /// Steps of one sequence.
+    pub sequence_length: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            families: families::ALL.iter().collect(),
+            collections: false,
+            hot_tag: false,
+            sequence_length: 1000,
+        }
+    }
+}
+
+/// A command under construction.
+#[derive(Debug, Clone)]
+pub struct Command {
+    words: Vec<Word>,
+    /// Which words are option names, whose letter case does not matter.
+    tokens: u64,
+}
+
+impl Command {
+    /// A command named `name`; a subcommand's name follows after a space.
+    pub fn new(name: &str) -> Self {
+        let mut command = Command { words: Vec::new(), tokens: 0 };
+        for part in name.split(' ') {
+            command = command.token(part);
+        }
+        command
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
+        self.words.push(Word::Bytes(argument.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds several arguments.
+    pub fn args<A: AsRef<[u8]>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.words.extend(arguments.into_iter().map(|argument| Word::Bytes(argument.as_ref().to_vec())));
+        self
+    }
+
+    /// Adds an option's name.
+    pub fn token(mut self, name: &str) -> Self {
+        self.tokens |= 1 << self.words.len().min(63);
+        self.words.push(Word::Bytes(name.as_bytes().to_vec()));
+        self
+    }
+
+    /// Adds a word that differs between the two servers.
+    pub fn word(mut self, word: Word) -> Self {
+        self.words.push(word);
+        self
+    }
+
+    /// The words as bytes; placeholders become empty.
+    pub fn bytes(&self) -> Vec<Vec<u8>> {
+        let bytes = |word: &Word| match word {
+            Word::Bytes(bytes) => bytes.clone(),
+            _ => Vec::new(),
+        };
+        self.words.iter().map(bytes).collect()
+    }
+}
+
+/// What the generator knows of a client without having seen a reply.
+#[derive(Debug, Clone, Copy, Default)]
+struct ClientModel {
+    in_multi: bool,
+}
+
+/// The generator of one sequence.
+#[derive(Debug)]
+pub struct Gen {
+    /// Its randomness.
+    pub rng: Rng,
+    pub(super) settings: Settings,
+    /// Counts relative expiries, each of which is another one (see `values.rs`).
+    pub(super) expiries: u64,
+    /// True when nothing is expired in the background, so that an expired key's absence is certain when read.
+    pub(super) lazy_expiry_only: bool,
+    clients: Vec<ClientModel>,
+    current: usize,
+    steps: Vec<Step>,
+}
+
+impl Gen {
+    /// The sequence of `seed`.
+    pub fn sequence(settings: &Settings, seed: u64) -> Vec<Step> {
+        let mut rng = Rng::new(seed);
+        let clients = *rng.pick(&[1, 2, 2, 3]);
+        let mut g = Gen {
+            rng,
+            settings: settings.clone(),
+            expiries: 0,
+            lazy_expiry_only: false,
+            clients: vec![ClientModel::default(); clients],
+            current: 0,
+            steps: Vec::with_capacity(settings.sequence_length + 64),
+        };
+        g.prologue();
+        // How long one client acts before another one takes over: long runs travel in large pipelines.
+        let run_length = *g.rng.pick(&[2, 10, 40]);
+        while g.steps.len() < settings.sequence_length {
+            if g.rng.one_in(run_length) {
+                g.current = g.rng.below(clients);
+            }
+            g.step();
+        }
+        g.steps
+    }
+
+    fn prologue(&mut self) {
+        self.lazy_expiry_only = self.rng.percent(75);
+        if self.lazy_expiry_only {
+            self.push_exact(Command::new("DEBUG SET-ACTIVE-EXPIRE").arg("0"));
+        }
+        if self.rng.percent(20) {
+            let policy = *self.rng.pick(&["allkeys-lfu", "volatile-lfu"]);
+            self.push_exact(Command::new("CONFIG SET").arg("maxmemory-policy").arg(policy));
+        }
+        for client in 0..self.clients.len() {
+            self.current = client;
+            if self.rng.percent(35) {
+                self.push_exact(Command::new("HELLO").arg("3"));
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        if self.in_multi() && self.rng.percent(14) {
+            return self.push_end_of_multi();
+        }
+        let weights = self.settings.families.clone();
+        let family = weights[self.rng.weighted(weights.iter().map(|family| family.weight))];
+        let rows = family.generators;
+        let row = &rows[self.rng.weighted(rows.iter().map(|row| row.weight))];
+        (row.run)(self);
+    }
+
+    fn push_end_of_multi(&mut self) {
+        let name = if self.rng.percent(88) { "EXEC" } else { "DISCARD" };
+        if self.push(Command::new(name)) {
+            self.set_in_multi(false);
+        }
+    }
+
+    /// True when the acting client has a transaction open.
+    pub fn in_multi(&self) -> bool {
+        self.clients[self.current].in_multi
+    }
+
+    /// Notes that the acting client opened or ended a transaction.
+    pub fn set_in_multi(&mut self, open: bool) {
+        self.clients[self.current].in_multi = open;
+    }
+
+    /// One of the sequence's clients, perhaps the acting one.
+    pub fn any_client(&mut self) -> usize {
+        self.rng.below(self.clients.len())
+    }
+
+    /// The acting client.
+    pub fn current_client(&self) -> usize {
+        self.current
+    }
+
+    /// How many clients the sequence has.
+    pub fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Notes that a client's connection was replaced: its transaction is gone.
+    pub fn forget_client(&mut self, client: usize) {
+        self.clients[client] = ClientModel::default();
+    }
+
+    /// Adds a command, now and then spoilt. Returns whether it was left intact.
+    pub fn push(&mut self, command: Command) -> bool {
+        let mut command = command;
+        let intact = !self.rng.percent(5);
+        if !intact {
+            self.spoil(&mut command);
+        }
+        self.push_exact(command);
+        intact
+    }
+
+    /// Adds a command that must not be spoilt.
+    pub fn push_exact(&mut self, mut command: Command) {
+        self.vary_case(&mut command);
+        self.add(Action::Command(command.words), false);
+    }
+
+    /// Adds a command, not spoilt, that makes no sense without the step before it.
+    pub fn glue(&mut self, mut command: Command) {
+        self.vary_case(&mut command);
+        self.add(Action::Command(command.words), true);
+    }
+
+    /// Adds an action that is no command.
+    pub fn push_action(&mut self, action: Action) {
+        self.add(action, false);
+    }
+
+    /// Adds an action that is no command and makes no sense without the step before it.
+    pub fn glue_action(&mut self, action: Action) {
+        self.add(action, true);
+    }
+
+    fn add(&mut self, action: Action, glued: bool) {
+        self.steps.push(Step { client: self.current, action, glued });
+    }
+
+    /// Lets another client of the sequence act in what follows. Returns the one that acted.
+    pub fn switch_client(&mut self, client: usize) -> usize {
+        std::mem::replace(&mut self.current, client)
+    }
+
+    /// Wrong arity, trailing nonsense, an argument replaced. Numbers are never put in place of others: they
+    /// could become an expiry a second ahead, whose outcome depends on the moment.
+    fn spoil(&mut self, command: &mut Command) {
+        let length = command.words.len();
+        match self.rng.below(10) {
+            0..4 if length > 1 => command.words.truncate(1 + self.rng.below(length - 1)),
+            4..6 if length > 1 => {
+                let index = 1 + self.rng.below(length - 1);
+                command.words[index] = Word::Bytes(self.nonsense());
+            }
+            _ => {
+                for _ in 0..1 + self.rng.below(2) {
+                    let nonsense = self.nonsense();
+                    command.words.push(Word::Bytes(nonsense));
+                }
+            }
+        }
+    }
+
+    fn vary_case(&mut self, command: &mut Command) {
+        if !self.rng.percent(8) {
+            return;
+        }
+        let style = self.rng.below(3);
+        for (index, word) in command.words.iter_mut().enumerate() {
+            let Word::Bytes(bytes) = word else { continue };
+            if index >= 63 || command.tokens & (1 << index) == 0 {
+                continue;
+            }
+            match style {
+                0 => bytes.make_ascii_lowercase(),
+                1 => bytes.iter_mut().step_by(2).for_each(|byte| byte.make_ascii_lowercase()),
+                _ => bytes.iter_mut().skip(1).for_each(|byte| byte.make_ascii_lowercase()),
+            }
+        }
+    }
+}
+
+/// The seed of sequence `index` of a campaign.
+pub fn sequence_seed(seed: u64, index: u64) -> u64 {
+    Rng::new(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).next_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_sequence() {
+        let settings = Settings::default();
+        assert_eq!(Gen::sequence(&settings, 3), Gen::sequence(&settings, 3));
+        assert_ne!(Gen::sequence(&settings, 3), Gen::sequence(&settings, 4));
+        assert_ne!(sequence_seed(1, 0), sequence_seed(1, 1));
+    }
+
+    #[test]
+    fn every_step_has_a_text_form() {
+        for seed in 0..20 {
+            for step in Gen::sequence(&Settings::default(), seed) {
+                assert_eq!(Step::parse(&step.line(usize::MAX)).as_ref(), Ok(&step));
+            }
+        }
+    }
+}

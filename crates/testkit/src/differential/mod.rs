@@ -1,0 +1,27 @@
+//! The differential tester: the same seeded random commands go to two servers, whose replies must be the same bytes.
+//!
+//! | part | does |
+//! |---|---|
+//! | [`generate`] | turns a seed into steps; what every family needs: keys, values, numbers, times |
+//! | [`families`] | one file per command group, each a table of generators |
+//! | [`step`] | one step, and its text form for reports and regressions |
+//! | [`pair`] | two servers side by side: sends steps, compares replies and the whole state |
+//! | [`differences`] | the only place that says what may differ, and why |
+//! | [`coverage`] | counts successes and errors of every command and option that COMMAND DOCS names |
+//! | [`minimise`] | deletes steps from a failing sequence while it keeps failing |
+//! | [`campaign`] | runs many sequences and reports |
+//! | [`regressions`] | sequences that failed once |
+//!
+//! A sequence follows from its seed alone, never from a reply, so that it can be replayed and cut down.
+//! Time is kept out: expiries lie hours ahead, in the past, or a few milliseconds ahead of a pause.
+
+pub mod campaign;
+pub mod coverage;
+pub mod differences;
+pub mod families;
+pub mod generate;
+pub mod minimise;
+pub mod pair;
+pub mod regressions;
+pub mod step;
+pub mod values;

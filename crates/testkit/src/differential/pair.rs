@@ -1,0 +1,671 @@
+//! Two servers side by side: sends steps to both, compares what comes back and, at the end, the whole state.
+//!
+//! Runs of commands by one client travel in one pipeline per server; both servers work on it at the same time.
+
+use std::io;
+use std::time::Duration;
+
+use super::coverage::Coverage;
+use super::differences::{self, Call};
+use super::families::server::PARAMETERS;
+use super::step::{Action, Step, Word};
+use crate::client::{Client, Finish, Replies, encode};
+use crate::reply::{Scanner, Value};
+use crate::server::{Kind, Launch, Server, StartError};
+
+/// The password that generators set for a while.
+pub const PASSWORD: &str = "brasa-test";
+
+/// Commands of one pipeline, and its bytes, at most.
+const BATCH_COMMANDS: usize = 200;
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// What ends the replies to a `!raw` step.
+const SENTINEL: &[u8] = b"end-of-raw-7f3a";
+
+/// How long a `!raw` step may take: what follows it may never come.
+const RAW_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Clients of a sequence, at most.
+pub const CLIENTS: usize = 3;
+
+/// Databases whose keys are compared one by one; DEBUG DIGEST covers them all.
+const DATABASES: [usize; 6] = [0, 1, 2, 3, 9, 15];
+
+/// Where the two servers differed.
+#[derive(Debug, Clone)]
+pub struct Mismatch {
+    /// Index of the step; the number of steps when the state afterwards differed.
+    pub step: usize,
+    /// The command, or what was compared.
+    pub command: String,
+    /// In what they differed.
+    pub what: String,
+    /// What the left server sent.
+    pub left: Vec<u8>,
+    /// What the right server sent.
+    pub right: Vec<u8>,
+}
+
+impl Mismatch {
+    /// What must stay the same while a sequence is cut down: else another fault would be found.
+    pub fn signature(&self) -> (&str, bool, bool) {
+        (&self.command, self.left.starts_with(b"-"), self.right.starts_with(b"-"))
+    }
+}
+
+/// Why a comparison could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// A server did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A server is gone or does not answer between sequences.
+    #[error("{server}: {source}; its output ends:\n{log}")]
+    Lost {
+        /// Which server.
+        server: &'static str,
+        /// What happened.
+        source: io::Error,
+        /// The end of its log.
+        log: String,
+    },
+}
+
+/// A client's connection to one server.
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    /// What CLIENT ID answered; empty when it was refused.
+    id: Vec<u8>,
+    address: Vec<u8>,
+}
+
+/// One of the two servers.
+#[derive(Debug)]
+struct Side {
+    launch: Launch,
+    kind: Kind,
+    server: Server,
+    admin: Option<Client>,
+    clients: Vec<Option<Connection>>,
+    /// The values of [`PARAMETERS`] after the start.
+    defaults: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Side {
+    fn start(kind: Kind, launch: Launch) -> Result<Self, PairError> {
+        let server = launch.start()?;
+        let mut side = Side { launch, kind, server, admin: None, clients: Vec::new(), defaults: Vec::new() };
+        side.defaults = side.read_parameters().map_err(|error| side.lost(error))?;
+        Ok(side)
+    }
+
+    fn lost(&self, source: io::Error) -> PairError {
+        PairError::Lost { server: self.kind.name(), source, log: tail(&self.server.log()) }
+    }
+
+    fn admin(&mut self) -> io::Result<&mut Client> {
+        let alive = self.admin.as_mut().is_some_and(|client| client.command(&["PING"]).is_ok());
+        if !alive {
+            let mut client = self.server.connect()?;
+            if client.command(&["PING"])?.starts_with(b"-NOAUTH") {
+                client.command(&["AUTH", PASSWORD])?;
+            }
+            client.command(&["CLIENT", "SETNAME", "admin"])?;
+            self.admin = Some(client);
+        }
+        Ok(self.admin.as_mut().expect("set just above"))
+    }
+
+    fn read_parameters(&mut self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let admin = self.admin()?;
+        let mut found = Vec::new();
+        for (name, _) in PARAMETERS {
+            let reply = admin.command(&["CONFIG", "GET", name])?;
+            if let Some(value) = Value::parse(&reply).and_then(|value| Some(value.items.get(1)?.text.to_vec())) {
+                found.push((name.as_bytes().to_vec(), value));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Brings the server back to how it was after its start, with `clients` fresh connections.
+    fn reset(&mut self, clients: usize) -> io::Result<()> {
+        self.clients.clear();
+        let defaults = self.defaults.clone();
+        let admin = self.admin()?;
+        let mut commands: Vec<Vec<&[u8]>> = [
+            "CONFIG SET import-mode no",
+            "DEBUG SET-ACTIVE-EXPIRE 1",
+            "FLUSHALL",
+            "CONFIG SET slowlog-log-slower-than -1",
+            "CONFIG SET commandlog-request-larger-than -1",
+            "CONFIG SET commandlog-reply-larger-than -1",
+            "COMMANDLOG RESET SLOW",
+            "COMMANDLOG RESET LARGE-REQUEST",
+            "COMMANDLOG RESET LARGE-REPLY",
+            "SLOWLOG RESET",
+            "LATENCY RESET",
+            "CONFIG RESETSTAT",
+        ]
+        .iter()
+        .map(|line| line.split(' ').map(str::as_bytes).collect())
+        .collect();
+        commands.push(vec![b"CONFIG", b"SET", b"requirepass", b""]);
+        for (name, value) in &defaults {
+            commands.push(vec![b"CONFIG", b"SET", name, value]);
+        }
+        if admin.pipeline(&commands)?.finish != Finish::Complete {
+            return Err(io::Error::other("resetting the server got no reply"));
+        }
+        // Connections of the sequence before would show in CLIENT LIST.
+        for _ in 0..200 {
+            let list = admin.command(&["CLIENT", "LIST"])?;
+            if list.windows(5).filter(|window| window == b"addr=").count() <= 2 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for _ in 0..clients {
+            let connection = self.open()?;
+            self.clients.push(Some(connection));
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> io::Result<Connection> {
+        let mut client = self.server.connect()?;
+        let reply = client.command(&["CLIENT", "ID"])?;
+        let id = match Value::parse(&reply) {
+            Some(value) if value.kind == b':' => value.text.to_vec(),
+            _ => Vec::new(),
+        };
+        let address = client.local_address()?.to_string().into_bytes();
+        Ok(Connection { client, id, address })
+    }
+
+    /// Opens a client's connection again.
+    fn reopen(&mut self, client: usize) -> io::Result<()> {
+        let had_one = self.clients[client].take().is_some();
+        if had_one {
+            // The server notices a close in its own time, and CLIENT LIST would show when.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.clients[client] = Some(self.open()?);
+        Ok(())
+    }
+
+    fn resolve(&self, word: &Word) -> Vec<u8> {
+        let connection = |client: &usize| self.clients.get(*client).and_then(Option::as_ref);
+        match word {
+            Word::Bytes(bytes) => bytes.clone(),
+            Word::ClientId(client) => connection(client).map_or_else(Vec::new, |c| c.id.clone()),
+            Word::ClientAddress(client) => connection(client).map_or_else(Vec::new, |c| c.address.clone()),
+            Word::ServerAddress => format!("127.0.0.1:{}", self.server.port()).into_bytes(),
+        }
+    }
+
+    fn client(&mut self, client: usize) -> io::Result<&mut Client> {
+        if self.clients[client].is_none() {
+            self.clients[client] = Some(self.open()?);
+        }
+        Ok(&mut self.clients[client].as_mut().expect("set just above").client)
+    }
+
+    /// Starts the server anew when it has died. Returns whether it had.
+    fn revive(&mut self) -> Result<bool, PairError> {
+        if self.server.is_running() && self.admin().is_ok() {
+            return Ok(false);
+        }
+        self.server.keep_directory();
+        (self.admin, self.clients) = (None, Vec::new());
+        self.server = self.launch.start()?;
+        Ok(true)
+    }
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+/// Two servers under comparison.
+#[derive(Debug)]
+pub struct Pair {
+    left: Side,
+    right: Side,
+    /// Commands that each client has queued in a transaction.
+    queued: Vec<Vec<Vec<Vec<u8>>>>,
+    /// Names of commands and subcommands that belong to what is compared.
+    stage: Vec<String>,
+    /// With it, a mismatch is noted here and the sequence goes on.
+    survey: Option<Vec<Mismatch>>,
+}
+
+impl Pair {
+    /// Starts both.
+    pub fn start(left: (Kind, Launch), right: (Kind, Launch)) -> Result<Self, PairError> {
+        let (left, right) = (Side::start(left.0, left.1)?, Side::start(right.0, right.1)?);
+        Ok(Pair { left, right, queued: Vec::new(), stage: Vec::new(), survey: None })
+    }
+
+    /// COMMAND DOCS of the left server, which is the oracle.
+    pub fn docs(&mut self) -> Result<Vec<u8>, PairError> {
+        let reply = self.left.admin().and_then(|admin| admin.command(&["COMMAND", "DOCS"]));
+        reply.map_err(|error| self.left.lost(error))
+    }
+
+    /// Sets which commands COMMAND and its kin are compared for.
+    pub fn set_stage(&mut self, names: Vec<String>) {
+        self.stage = names;
+    }
+
+    /// From now on collects mismatches of replies instead of stopping at the first.
+    pub fn survey(&mut self) {
+        self.survey = Some(Vec::new());
+    }
+
+    /// What was collected since the last call.
+    pub fn take_survey(&mut self) -> Vec<Mismatch> {
+        self.survey.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Runs a whole sequence on fresh connections and an empty keyspace, then compares the state.
+    pub fn run(&mut self, steps: &[Step], coverage: &mut Coverage) -> Result<Option<Mismatch>, PairError> {
+        for side in [&mut self.left, &mut self.right] {
+            side.revive()?;
+            side.reset(CLIENTS).map_err(|error| side.lost(error))?;
+        }
+        self.queued = vec![Vec::new(); CLIENTS];
+        let result = match self.run_steps(steps, coverage) {
+            Ok(None) => self.compare_state(steps.len()),
+            other => other,
+        };
+        match result {
+            Ok(found) => Ok(found.or_else(|| self.death(steps.len()))),
+            // A connection that cannot be made or used: one of the servers has died.
+            Err(error) => match self.death(steps.len()) {
+                Some(mismatch) => Ok(Some(mismatch)),
+                None => Err(self.right.lost(error)),
+            },
+        }
+    }
+
+    fn death(&mut self, step: usize) -> Option<Mismatch> {
+        let (left, right) = (self.left.server.is_running(), self.right.server.is_running());
+        if left && right {
+            return None;
+        }
+        let state = |alive: bool, side: &Side| if alive { b"running".to_vec() } else { tail(&side.server.log()).into() };
+        Some(Mismatch {
+            step,
+            command: "server".into(),
+            what: "a server ended".into(),
+            left: state(left, &self.left),
+            right: state(right, &self.right),
+        })
+    }
+
+    fn run_steps(&mut self, steps: &[Step], coverage: &mut Coverage) -> io::Result<Option<Mismatch>> {
+        let mut index = 0;
+        while index < steps.len() {
+            let step = &steps[index];
+            let found = match &step.action {
+                Action::Command(_) => {
+                    let end = batch_end(steps, index);
+                    let found = self.run_batch(&steps[index..end], index, coverage)?;
+                    index = end - 1;
+                    found
+                }
+                Action::Raw(bytes) => self.run_raw(step.client, bytes, index, coverage)?,
+                Action::Scan(options) => self.run_scan(step.client, options, index, coverage)?,
+                Action::Pause { ms, key } => {
+                    std::thread::sleep(Duration::from_millis(*ms));
+                    let exists = Step {
+                        client: step.client,
+                        action: Action::Command(vec![Word::Bytes(b"EXISTS".into()), Word::Bytes(key.clone())]),
+                        glued: false,
+                    };
+                    self.run_batch(&[exists], index, coverage)?
+                }
+                Action::Reconnect => {
+                    self.reopen(step.client)?;
+                    None
+                }
+            };
+            if let Some(mismatch) = found {
+                match &mut self.survey {
+                    Some(seen) => seen.push(mismatch),
+                    None => return Ok(Some(mismatch)),
+                }
+            }
+            index += 1;
+        }
+        Ok(None)
+    }
+
+    fn reopen(&mut self, client: usize) -> io::Result<()> {
+        self.queued[client].clear();
+        self.left.reopen(client)?;
+        self.right.reopen(client)
+    }
+
+    /// Runs commands of one client in one pipeline. `first` is the index of the first in the sequence.
+    fn run_batch(&mut self, steps: &[Step], first: usize, coverage: &mut Coverage) -> io::Result<Option<Mismatch>> {
+        let client = steps[0].client;
+        // A client that another one has killed since it last acted finds out now; then it connects again.
+        for attempt in 0..2 {
+            let (mut request, mut other) = (Vec::new(), Vec::new());
+            for step in steps {
+                let Action::Command(words) = &step.action else { continue };
+                let left: Vec<Vec<u8>> = words.iter().map(|word| self.left.resolve(word)).collect();
+                let right: Vec<Vec<u8>> = words.iter().map(|word| self.right.resolve(word)).collect();
+                encode(&left, &mut request);
+                encode(&right, &mut other);
+            }
+            let sent_left = self.left.client(client)?.send(&request);
+            let sent_right = self.right.client(client)?.send(&other);
+            let left = self.left.client(client)?.receive(steps.len());
+            let right = self.right.client(client)?.receive(steps.len());
+            let nothing = |replies: &Replies| replies.finish == Finish::Closed && replies.bytes.is_empty();
+            if attempt == 0 && nothing(&left) && nothing(&right) {
+                self.reopen(client)?;
+                continue;
+            }
+            if left.finish == Finish::Complete && right.finish == Finish::Complete {
+                sent_left.and(sent_right)?;
+            }
+            return self.compare_batch(steps, first, &left, &right, coverage);
+        }
+        Ok(None)
+    }
+
+    fn compare_batch(
+        &mut self,
+        steps: &[Step],
+        first: usize,
+        left: &Replies,
+        right: &Replies,
+        coverage: &mut Coverage,
+    ) -> io::Result<Option<Mismatch>> {
+        let client = steps[0].client;
+        let mut found = None;
+        for (index, step) in steps.iter().enumerate() {
+            let (Some(l), Some(r)) = (left.get(index), right.get(index)) else { break };
+            let Action::Command(words) = &step.action else { continue };
+            let argv: Vec<Vec<u8>> = words.iter().map(|word| self.left.resolve(word)).collect();
+            let outcome = self.compare_reply(client, &argv, l, r, coverage);
+            if let Err(mut mismatch) = outcome {
+                mismatch.step = first + index;
+                match &mut self.survey {
+                    Some(seen) => seen.push(*mismatch),
+                    None => return Ok(Some(*mismatch)),
+                }
+            }
+        }
+        let quits = steps.last().is_some_and(|step| step.upper_word(0) == b"QUIT");
+        let whole = left.finish == Finish::Complete && right.finish == Finish::Complete;
+        if left.finish != right.finish || left.len() != right.len() || left.rest() != right.rest() {
+            let step = left.len().min(right.len()).min(steps.len() - 1);
+            found = Some(Mismatch {
+                step: first + step,
+                command: String::from_utf8_lossy(&steps[step].upper_word(0)).into_owned(),
+                what: format!("the connection: left {:?}, right {:?}", left.finish, right.finish),
+                left: left.rest().to_vec(),
+                right: right.rest().to_vec(),
+            });
+        } else if quits && whole {
+            let left = self.left.client(client)?.receive_to_close(RAW_TIMEOUT);
+            let right = self.right.client(client)?.receive_to_close(RAW_TIMEOUT);
+            found = differing("QUIT", "after QUIT", first, &left, &right);
+        }
+        if !whole || quits {
+            self.reopen(client)?;
+        }
+        Ok(found)
+    }
+
+    /// Compares one reply; follows transactions, so that what EXEC returns is compared as what it is.
+    fn compare_reply(
+        &mut self,
+        client: usize,
+        argv: &[Vec<u8>],
+        left: &[u8],
+        right: &[u8],
+        coverage: &mut Coverage,
+    ) -> Result<(), Box<Mismatch>> {
+        let is_exec = argv[0].eq_ignore_ascii_case(b"EXEC");
+        let queued = match left {
+            b"+QUEUED\r\n" => {
+                self.queued[client].push(argv.to_vec());
+                return same_bytes(argv, left, right);
+            }
+            _ if is_exec && (!left.starts_with(b"-") || left.starts_with(b"-EXECABORT")) => {
+                std::mem::take(&mut self.queued[client])
+            }
+            b"+OK\r\n" if argv[0].eq_ignore_ascii_case(b"MULTI") || argv[0].eq_ignore_ascii_case(b"DISCARD") => {
+                std::mem::take(&mut self.queued[client]);
+                Vec::new()
+            }
+            b"+RESET\r\n" => {
+                std::mem::take(&mut self.queued[client]);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        coverage.count(argv, !left.starts_with(b"-"));
+        if !is_exec && left == right {
+            return Ok(());
+        }
+        let (Some(l), Some(r)) = (Value::parse(left), Value::parse(right)) else {
+            return same_bytes(argv, left, right);
+        };
+        if is_exec && l.is_aggregate() && r.is_aggregate() && l.items.len() == queued.len() && r.items.len() == queued.len() {
+            for ((argv, l), r) in queued.iter().zip(&l.items).zip(&r.items) {
+                coverage.count(argv, !l.is_error());
+                if l != r {
+                    self.compare_values(argv, l, r).map_err(|what| mismatch(argv, "in EXEC: ".to_owned() + &what, left, right))?;
+                }
+            }
+            return Ok(());
+        }
+        if left == right {
+            return Ok(());
+        }
+        self.compare_values(argv, &l, &r).map_err(|what| mismatch(argv, what, left, right))
+    }
+
+    fn compare_values(&self, argv: &[Vec<u8>], left: &Value, right: &Value) -> Result<(), String> {
+        let call = Call { argv, stage: &self.stage, brasa: self.right.kind == Kind::Brasa };
+        differences::compare(&call, left, right)
+    }
+
+    /// Sends bytes and a sentinel; everything until the sentinel's reply, or until the close, must be the same.
+    fn run_raw(&mut self, client: usize, bytes: &[u8], step: usize, coverage: &mut Coverage) -> io::Result<Option<Mismatch>> {
+        let mut request = bytes.to_vec();
+        encode(&[b"ECHO", SENTINEL], &mut request);
+        let mark = [format!("${}\r\n", SENTINEL.len()).as_bytes(), SENTINEL, b"\r\n"].concat();
+        let mut outcome = None;
+        for attempt in 0..2 {
+            let mut replies = Vec::new();
+            for side in [&mut self.left, &mut self.right] {
+                // A refused request can end in a reset while it is being sent: reading tells.
+                let _ = side.client(client)?.send(&request);
+            }
+            for side in [&mut self.left, &mut self.right] {
+                let connection = side.client(client)?;
+                connection.set_timeout(RAW_TIMEOUT)?;
+                replies.push(connection.receive_until(&mark));
+                connection.set_timeout(crate::client::REPLY_TIMEOUT)?;
+            }
+            let (right, left) = (replies.pop().expect("two sides"), replies.pop().expect("two sides"));
+            let nothing = |replies: &Replies| replies.finish == Finish::Closed && replies.bytes.is_empty();
+            if attempt == 0 && nothing(&left) && nothing(&right) {
+                self.reopen(client)?;
+                continue;
+            }
+            outcome = differing("raw", "after raw bytes", step, &left, &right);
+            if left.finish != Finish::Complete || right.finish != Finish::Complete {
+                self.reopen(client)?;
+            }
+            break;
+        }
+        if outcome.is_none() {
+            count_raw(bytes, coverage);
+        }
+        Ok(outcome)
+    }
+
+    /// Iterates both servers from cursor 0 to its return; the sets of keys must be the same.
+    fn run_scan(
+        &mut self,
+        client: usize,
+        options: &[Vec<u8>],
+        step: usize,
+        coverage: &mut Coverage,
+    ) -> io::Result<Option<Mismatch>> {
+        let (left, ok) = scan_all(self.left.client(client)?, options)?;
+        let (right, _) = scan_all(self.right.client(client)?, options)?;
+        let mut argv = vec![b"SCAN".to_vec(), b"0".to_vec()];
+        argv.extend_from_slice(options);
+        coverage.count(&argv, ok);
+        if left == right {
+            return Ok(None);
+        }
+        let (left, right) = (left.join(&b"\r\n"[..]), right.join(&b"\r\n"[..]));
+        let what = "the keys that a whole iteration finds".into();
+        Ok(Some(Mismatch { step, command: "SCAN".into(), what, left, right }))
+    }
+
+    /// Compares databases, types, encodings, values and expiries.
+    fn compare_state(&mut self, step: usize) -> io::Result<Option<Mismatch>> {
+        let (left, right) = (self.left.admin()?.command(&["DEBUG", "DIGEST"])?, self.right.admin()?.command(&["DEBUG", "DIGEST"])?);
+        let digests_differ = left != right;
+        for database in DATABASES {
+            let number = database.to_string();
+            let keys_left = keys_of(self.left.admin()?, &number)?;
+            let keys_right = keys_of(self.right.admin()?, &number)?;
+            if keys_left != keys_right {
+                let (left, right) = (keys_left.join(&b"\r\n"[..]), keys_right.join(&b"\r\n"[..]));
+                let (command, what) = ("state KEYS".into(), format!("the keys of database {number}"));
+                return Ok(Some(Mismatch { step, command, what, left, right }));
+            }
+            if keys_left.is_empty() {
+                continue;
+            }
+            let commands: Vec<Vec<&[u8]>> = keys_left
+                .iter()
+                .flat_map(|key| {
+                    [
+                        vec![b"TYPE".as_slice(), key],
+                        vec![b"OBJECT", b"ENCODING", key],
+                        vec![b"PTTL", key],
+                        vec![b"DEBUG", b"DIGEST-VALUE", key],
+                        vec![if digests_differ { b"GET".as_slice() } else { b"STRLEN" }, key],
+                    ]
+                })
+                .collect();
+            let (left, right) = (self.left.admin()?.pipeline(&commands)?, self.right.admin()?.pipeline(&commands)?);
+            for (index, argv) in commands.iter().enumerate() {
+                let (l, r) = (left.get(index).unwrap_or_default(), right.get(index).unwrap_or_default());
+                if l == r {
+                    continue;
+                }
+                let argv: Vec<Vec<u8>> = argv.iter().map(|word| word.to_vec()).collect();
+                let outcome = match (Value::parse(l), Value::parse(r)) {
+                    (Some(l), Some(r)) => self.compare_values(&argv, &l, &r),
+                    _ => Err("no reply".into()),
+                };
+                if let Err(what) = outcome {
+                    let key = crate::reply::escape(argv.last().map_or(&[], Vec::as_slice), 200);
+                    let mut mismatch = *mismatch(&argv, format!("{what} (database {number}, key \"{key}\")"), l, r);
+                    (mismatch.step, mismatch.command) = (step, format!("state {}", mismatch.command));
+                    return Ok(Some(mismatch));
+                }
+            }
+        }
+        if digests_differ {
+            let (command, what) = ("state DEBUG DIGEST".into(), "the digest of all databases".into());
+            return Ok(Some(Mismatch { step, command, what, left, right }));
+        }
+        Ok(None)
+    }
+}
+
+/// Where the pipeline that begins at `start` ends.
+fn batch_end(steps: &[Step], start: usize) -> usize {
+    let (mut end, mut bytes) = (start, 0);
+    while end < steps.len() && end - start < BATCH_COMMANDS && bytes < BATCH_BYTES {
+        let step = &steps[end];
+        let Action::Command(words) = &step.action else { break };
+        if step.client != steps[start].client {
+            break;
+        }
+        end += 1;
+        bytes += words.iter().map(|word| if let Word::Bytes(bytes) = word { bytes.len() } else { 0 }).sum::<usize>();
+        if step.ends_batch() {
+            break;
+        }
+    }
+    end
+}
+
+fn mismatch(argv: &[Vec<u8>], what: String, left: &[u8], right: &[u8]) -> Box<Mismatch> {
+    let command = differences::command_name(argv);
+    Box::new(Mismatch { step: 0, command, what, left: left.to_vec(), right: right.to_vec() })
+}
+
+fn same_bytes(argv: &[Vec<u8>], left: &[u8], right: &[u8]) -> Result<(), Box<Mismatch>> {
+    if left == right { Ok(()) } else { Err(mismatch(argv, "replies differ".into(), left, right)) }
+}
+
+fn differing(command: &str, what: &str, step: usize, left: &Replies, right: &Replies) -> Option<Mismatch> {
+    if left.bytes == right.bytes && left.finish == right.finish {
+        return None;
+    }
+    let what = format!("{what}: left {:?}, right {:?}", left.finish, right.finish);
+    Some(Mismatch { step, command: command.into(), what, left: left.bytes.clone(), right: right.bytes.clone() })
+}
+
+/// Counts the CLIENT REPLY commands among raw bytes: their success is that no reply comes.
+fn count_raw(bytes: &[u8], coverage: &mut Coverage) {
+    let mut start = 0;
+    while let Ok(Some(end)) = Scanner::new(start).end(bytes) {
+        let Some(value) = Value::parse(&bytes[start..end]) else { return };
+        let argv: Vec<Vec<u8>> = value.items.iter().map(|item| item.text.to_vec()).collect();
+        if argv.len() == 3 && argv[0].eq_ignore_ascii_case(b"CLIENT") {
+            coverage.count(&argv, true);
+        }
+        start = end;
+    }
+}
+
+fn keys_of(client: &mut Client, database: &str) -> io::Result<Vec<Vec<u8>>> {
+    let replies = client.pipeline(&[vec!["SELECT", database], vec!["KEYS", "*"]])?;
+    let keys = replies.get(1).and_then(Value::parse).ok_or_else(|| io::Error::other("KEYS got no reply"))?;
+    let mut keys: Vec<Vec<u8>> = keys.items.iter().map(|key| key.text.to_vec()).collect();
+    keys.sort();
+    Ok(keys)
+}
+
+/// The keys of a whole iteration, sorted, each once; or the reply that is none. The flag: whether it went well.
+fn scan_all(client: &mut Client, options: &[Vec<u8>]) -> io::Result<(Vec<Vec<u8>>, bool)> {
+    let mut cursor = b"0".to_vec();
+    let mut keys = Vec::new();
+    for _ in 0..100_000 {
+        let mut argv = vec![b"SCAN".to_vec(), cursor];
+        argv.extend_from_slice(options);
+        let reply = client.command(&argv)?;
+        let found = Value::parse(&reply).filter(|value| value.items.len() == 2);
+        let Some(found) = found else { return Ok((vec![reply], false)) };
+        keys.extend(found.items[1].items.iter().map(|key| key.text.to_vec()));
+        cursor = found.items[0].text.to_vec();
+        if cursor == b"0" {
+            keys.sort();
+            keys.dedup();
+            return Ok((keys, true));
+        }
+    }
+    Ok((vec![b"the cursor never came back to 0".to_vec()], false))
+}

@@ -1,0 +1,300 @@
+//! `cargo xtask bench engine`: the engine's table of goals, measured beside its rivals.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use super::{
+    cells::{CELLS, Cell},
+    measure::{self, Setup},
+    memory, proc,
+    results::Results,
+    servers::{Binary, Kind, Server, Start},
+    stall,
+};
+
+/// Name under which `--only` knows the stalls.
+const STALLS: &str = "stall";
+
+/// Options of `bench engine`. Servers come from the variables BRASA, VALKEY_SERVER, REDIS_SERVER and KEVY, or from
+/// PATH; Brasa from the release build. Missing ones are left out with a line that says so.
+#[derive(Args, Clone, Debug)]
+pub struct EngineArgs {
+    /// The main cells only, in short rounds
+    #[arg(long)]
+    quick: bool,
+
+    /// Only what contains one of these words: get, p16, memory, memory-16-64, stall
+    #[arg(long, value_delimiter = ',', value_name = "WORD,...")]
+    only: Vec<String>,
+
+    /// Only these servers: brasa, brasa-epoll, brasa-io_uring, valkey, redis, kevy, echo-epoll, echo-io_uring
+    /// [default: all but the second and third]
+    #[arg(long, value_delimiter = ',', value_name = "SERVER,...")]
+    servers: Vec<String>,
+
+    /// Rounds of every cell [default: 5, quick 3]
+    #[arg(long)]
+    rounds: Option<usize>,
+
+    /// Measured seconds of a sample [default: 2, quick 1]
+    #[arg(long)]
+    seconds: Option<f64>,
+
+    /// Seconds before each sample
+    #[arg(long, default_value_t = 0.4)]
+    warm_up: f64,
+
+    /// Connections of the load
+    #[arg(long, default_value_t = 50)]
+    connections: usize,
+
+    /// Keys of the cells and of the memory table
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: u64,
+
+    /// Keys of the stall phases
+    #[arg(long, default_value_t = 10_000_000)]
+    stall_keys: u64,
+
+    /// Repeat a sample from which the hypervisor took more than this share of both cores
+    #[arg(long, default_value_t = 6.0)]
+    steal_percent_max: f64,
+
+    /// Core of the servers
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+
+    /// Core of the load
+    #[arg(long, default_value_t = 1)]
+    load_core: usize,
+
+    /// Servers listen on this port and the next ones
+    #[arg(long, default_value_t = 21300)]
+    base_port: u16,
+
+    /// Seed of all random choices
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Name of the result files [default: after the cell set]
+    #[arg(long)]
+    name: Option<String>,
+
+    /// Write no result files
+    #[arg(long)]
+    no_write: bool,
+
+    /// List what can be measured and end
+    #[arg(long)]
+    list: bool,
+}
+
+impl EngineArgs {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
+    }
+
+    fn cells(&self) -> Vec<&'static Cell> {
+        CELLS.iter().filter(|cell| self.wants(cell.name) && (cell.main || !self.quick)).collect()
+    }
+
+    fn scenarios(&self) -> Vec<&'static memory::Scenario> {
+        memory::SCENARIOS.iter().filter(|scenario| self.wants(scenario.name) && !self.quick).collect()
+    }
+
+    fn stalls(&self) -> bool {
+        self.wants(STALLS) && !self.quick
+    }
+
+    fn setup(&self) -> Setup {
+        Setup {
+            keys: self.keys,
+            seed: self.seed,
+            connections: self.connections,
+            seconds: self.seconds.unwrap_or(if self.quick { 1.0 } else { 2.0 }),
+            warm_up: self.warm_up,
+            steal_percent_max: self.steal_percent_max,
+            server_core: self.server_core,
+            load_core: self.load_core,
+        }
+    }
+
+    fn file_name(&self) -> String {
+        let set = if !self.only.is_empty() {
+            format!("engine-{}", self.only.join("-"))
+        } else if self.quick {
+            "engine-quick".to_owned()
+        } else {
+            "engine".to_owned()
+        };
+        self.name.clone().unwrap_or(set)
+    }
+}
+
+/// Measures what `args` select, prints tables and writes the result files.
+pub fn run(args: EngineArgs) -> Result<()> {
+    if args.list {
+        CELLS.iter().for_each(|cell| println!("{}", cell.name));
+        memory::SCENARIOS.iter().for_each(|scenario| println!("{}", scenario.name));
+        println!("{STALLS}");
+        return Ok(());
+    }
+    ensure!(args.server_core != args.load_core, "server and load need different cores");
+    let (cells, scenarios) = (args.cells(), args.scenarios());
+    ensure!(
+        !cells.is_empty() || !scenarios.is_empty() || args.stalls(),
+        "nothing is called {}: see --list",
+        args.only.join(", ")
+    );
+    let setup = args.setup();
+    let mut results = Results::new(&setup);
+    let binaries = find(&args, &mut results)?;
+    results.binaries = binaries.clone();
+    proc::pin(std::process::id(), &[args.load_core])?;
+
+    throughput(&args, &setup, &cells, &binaries, &mut results);
+    for scenario in scenarios {
+        for (binary, port) in with_ports(&args, &binaries) {
+            println!("{} {}", scenario.name, binary.kind.name());
+            match memory::run(binary, scenario, port, &setup) {
+                Ok(rows) => results.memory.extend(rows),
+                Err(error) => results.note(format!("{} {}: {error:#}", scenario.name, binary.kind.name())),
+            }
+        }
+    }
+    if args.stalls() {
+        for (binary, port) in with_ports(&args, &binaries) {
+            println!("{STALLS} {}", binary.kind.name());
+            let mut notes = Vec::new();
+            match stall::run(binary, port, args.stall_keys, &setup, &mut |note| notes.push(note)) {
+                Ok(rows) => results.stalls.extend(rows),
+                Err(error) => notes.push(format!("{STALLS} {}: {error:#}", binary.kind.name())),
+            }
+            notes.into_iter().for_each(|note| results.note(note));
+        }
+    }
+
+    print!("\n{}", results.markdown());
+    if !args.no_write {
+        let paths = results.write(&args.file_name()).context("cannot write the results")?;
+        println!("\nwritten: {}", paths.join(" "));
+    }
+    Ok(())
+}
+
+/// The servers asked for that exist, in the order of a round.
+fn find(args: &EngineArgs, results: &mut Results) -> Result<Vec<Binary>> {
+    for name in &args.servers {
+        ensure!(Kind::ALL.iter().any(|kind| kind.name() == name), "no server is called '{name}'");
+    }
+    let mut binaries = Vec::new();
+    let asked = |kind: &Kind| match &args.servers[..] {
+        [] => Kind::DEFAULT.contains(kind),
+        names => names.iter().any(|name| name == kind.name()),
+    };
+    for kind in Kind::ALL.iter().copied().filter(asked) {
+        match Binary::find(kind) {
+            Ok(binary) => {
+                println!("{:<14} {}", kind.name(), binary.version);
+                binaries.push(binary);
+            }
+            Err(error) => results.note(format!("{} left out: {error:#}", kind.name())),
+        }
+    }
+    ensure!(!binaries.is_empty(), "no server was found");
+    Ok(binaries)
+}
+
+/// Every server that holds data, with the port it uses when alone.
+fn with_ports<'a>(args: &EngineArgs, binaries: &'a [Binary]) -> impl Iterator<Item = (&'a Binary, u16)> {
+    let base_port = args.base_port;
+    binaries.iter().filter(|binary| !binary.kind.is_echo()).map(move |binary| (binary, base_port))
+}
+
+/// Takes all samples: cell by cell, in each round one server after the other.
+fn throughput(
+    args: &EngineArgs,
+    setup: &Setup,
+    cells: &[&'static Cell],
+    binaries: &[Binary],
+    results: &mut Results,
+) {
+    let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 5 });
+    let mut running: BTreeMap<Kind, Server> = BTreeMap::new();
+    let mut io_threads = 0;
+    for cell in cells {
+        if io_threads != cell.io_threads {
+            running.clear();
+            io_threads = cell.io_threads;
+        }
+        let suits = |binary: &&Binary| !binary.kind.is_echo() || cell.suits_echo();
+        let mut left: Vec<&Binary> = binaries.iter().filter(suits).collect();
+        for round in 1..=rounds {
+            left.retain(|binary| {
+                let outcome = one(args, setup, cell, round, binary, &mut running);
+                match outcome {
+                    Ok(sample) => {
+                        println!(
+                            "{:<26} {round} {:<14} {:>7.3} us/op {:>9.0} ops/s  p50 {:>7.1} p99 {:>7.1} us  steal {:.1}%",
+                            cell.name,
+                            binary.kind.name(),
+                            sample.cpu_us_per_op,
+                            sample.report.throughput_per_s(),
+                            sample.report.latency.p50_us,
+                            sample.report.latency.p99_us,
+                            sample.steal_percent,
+                        );
+                        results.samples.push(sample);
+                        true
+                    }
+                    Err(error) => {
+                        // The next cell gets a fresh server.
+                        running.remove(&binary.kind);
+                        results.note(format!("{} {}: {error:#}", cell.name, binary.kind.name()));
+                        false
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// One sample, on a server that is started if it does not run.
+fn one(
+    args: &EngineArgs,
+    setup: &Setup,
+    cell: &Cell,
+    round: usize,
+    binary: &Binary,
+    running: &mut BTreeMap<Kind, Server>,
+) -> Result<measure::Sample> {
+    // An echo loop is made for one length of requests and replies.
+    if binary.kind.is_echo()
+        && running.get(&binary.kind).is_some_and(|echo| echo.holds != Some(cell.command.name()))
+    {
+        running.remove(&binary.kind);
+    }
+    let server = match running.entry(binary.kind) {
+        Entry::Occupied(running) => running.into_mut(),
+        Entry::Vacant(place) => {
+            let at = Kind::ALL.iter().position(|&kind| kind == binary.kind).expect("ALL has every kind");
+            let (cores, _) = setup.cores(cell.place);
+            let server = place.insert(Server::start(
+                binary,
+                Start {
+                    port: args.base_port + at as u16,
+                    io_threads: cell.io_threads,
+                    cores: &cores,
+                    echo_bytes: cell.message_bytes()?,
+                },
+            )?);
+            if binary.kind.is_echo() {
+                server.holds = Some(cell.command.name());
+            }
+            server
+        }
+    };
+    measure::sample(server, cell, round, setup)
+}

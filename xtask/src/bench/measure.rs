@@ -1,0 +1,154 @@
+//! One sample of the throughput table: fill if needed, run the generator, take the server's CPU time at the edges.
+
+use anyhow::{Context, Result, bail, ensure};
+use loadgen::{BenchArgs, Moment, Report, args::ValueSizes};
+
+use super::{
+    cells::{Cell, Data, Place, VALUE_BYTES},
+    proc,
+    servers::{Kind, Server},
+};
+
+/// How often a sample is repeated that the hypervisor disturbed.
+const ATTEMPTS_MAX: u32 = 4;
+
+/// What holds for all samples of a run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Number of keys.
+    pub keys: u64,
+    /// Seed of all random choices.
+    pub seed: u64,
+    /// Connections of the load.
+    pub connections: usize,
+    /// Measured seconds of a sample.
+    pub seconds: f64,
+    /// Seconds before them.
+    pub warm_up: f64,
+    /// A sample with more stolen time than this is repeated.
+    pub steal_percent_max: f64,
+    /// The server's core.
+    pub server_core: usize,
+    /// The load's core.
+    pub load_core: usize,
+}
+
+impl Setup {
+    /// Cores of the server and of the load.
+    pub fn cores(&self, place: Place) -> (Vec<usize>, Vec<usize>) {
+        let both = vec![self.server_core, self.load_core];
+        match place {
+            Place::Apart => (vec![self.server_core], vec![self.load_core]),
+            Place::Shared => (both.clone(), both),
+        }
+    }
+
+    /// Generator options that do not depend on the cell.
+    pub fn bench_args(&self, port: u16, base: BenchArgs) -> BenchArgs {
+        BenchArgs {
+            port,
+            keys: self.keys,
+            seed: self.seed,
+            connections: self.connections,
+            seconds: self.seconds,
+            warm_up: self.warm_up,
+            ..base
+        }
+    }
+}
+
+/// One server in one round of one cell.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Name of the cell.
+    pub cell: &'static str,
+    /// The server.
+    pub server: Kind,
+    /// Round, from 1.
+    pub round: usize,
+    /// The server's CPU time per operation, kernel time included.
+    pub cpu_us_per_op: f64,
+    /// CPU time of the server per second of the window.
+    pub cpus_used: f64,
+    /// Time that the hypervisor took from both cores.
+    pub steal_percent: f64,
+    /// How often it was run, because of steal.
+    pub attempts: u32,
+    /// What the generator saw.
+    pub report: Report,
+}
+
+/// Makes sure that the server holds `data`.
+fn prepare(server: &mut Server, data: Data, setup: &Setup) -> Result<()> {
+    if server.holds == Some(data.name()) {
+        return Ok(());
+    }
+    server.holds = None;
+    let mut client = server.client()?;
+    // Freed in the background, the old keys would be paid for by the next sample.
+    if client.call(&["FLUSHALL", "SYNC"]).is_err() {
+        client.call(&["FLUSHALL"])?;
+    }
+    loadgen::fill(&BenchArgs {
+        load_template: data.template().map(str::to_owned),
+        value_bytes: ValueSizes::fixed(VALUE_BYTES),
+        ..setup.bench_args(server.port, BenchArgs::default())
+    })
+    .with_context(|| format!("filling {}", server.kind.name()))?;
+    let keys = client.number(&["DBSIZE"])?;
+    ensure!(keys == setup.keys, "{} holds {keys} keys after filling {}", server.kind.name(), setup.keys);
+    server.holds = Some(data.name());
+    Ok(())
+}
+
+/// Takes one sample, repeated while too much time is stolen; the last attempt stands.
+pub fn sample(server: &mut Server, cell: &Cell, round: usize, setup: &Setup) -> Result<Sample> {
+    let (server_cores, load_cores) = setup.cores(cell.place);
+    server.pin(&server_cores)?;
+    proc::pin(std::process::id(), &load_cores)?;
+    let args = setup.bench_args(server.port, cell.bench_args());
+    let pid = server.pid();
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        if !server.kind.is_echo() {
+            prepare(server, cell.data, setup)?;
+        }
+        let mut edges = Vec::with_capacity(2);
+        let both = [setup.server_core, setup.load_core];
+        let run = loadgen::run_observed(&args, |_: Moment| {
+            edges.push(proc::cpu_ns(pid).and_then(|cpu_ns| Ok((cpu_ns, proc::steal_ticks(&both)?))));
+        });
+        if cell.spoils {
+            server.holds = None;
+        }
+        let report = run.with_context(|| format!("load on {}", server.kind.name()))?;
+        let Some(end) = edges.pop().transpose()? else { bail!("the window had no end") };
+        let Some(begin) = edges.pop().transpose()? else { bail!("the window had no beginning") };
+        if let Some((text, count)) = report.errors.iter().next() {
+            bail!("{count} error replies: {text}");
+        }
+        ensure!(
+            report.operations > 0 && report.unanswered == 0,
+            "{} requests got no reply",
+            report.unanswered
+        );
+        ensure!(report.nulls == 0, "{} keys were missing", report.nulls);
+        let stolen = end.1.0 - begin.1.0;
+        let steal_percent = stolen as f64 * 100.0 / (end.1.1 - begin.1.1).max(1) as f64;
+        if steal_percent > setup.steal_percent_max && attempts < ATTEMPTS_MAX {
+            continue;
+        }
+        let cpu_us = (end.0 - begin.0) as f64 / 1e3;
+        return Ok(Sample {
+            cell: cell.name,
+            server: server.kind,
+            round,
+            cpu_us_per_op: cpu_us / report.operations as f64,
+            cpus_used: cpu_us / 1e6 / report.seconds,
+            steal_percent,
+            attempts,
+            report,
+        });
+    }
+}

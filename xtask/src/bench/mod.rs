@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: Brasa beside its rivals on the same machine in the same minutes.
+//!
+//! Absolute figures of a virtual machine move by tens of percent from hour to hour, so everything here is measured
+//! alternately (A, B, C, A, B, C, ...) and compared as ratios of the same round.
+
+use clap::Subcommand;
+
+mod cells;
+mod echo;
+mod engine;
+mod measure;
+mod memory;
+mod pinger;
+mod proc;
+mod resp;
+mod results;
+mod servers;
+mod stall;
+
+/// The measurements.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Brasa, valkey, redis, kevy and a bare echo loop: CPU per operation, throughput, latency, memory, stalls
+    Engine(engine::EngineArgs),
+    /// Run the load generator alone against a server that is up (as `brasa bench` does)
+    Load(loadgen::BenchArgs),
+    /// The bare request and reply loop that `engine` measures as the physical limit
+    #[command(hide = true)]
+    Echo(echo::EchoArgs),
+}
+
+/// Runs one of them.
+pub fn run(bench: Bench) -> anyhow::Result<()> {
+    match bench {
+        Bench::Engine(args) => engine::run(args),
+        Bench::Echo(args) => echo::run(&args),
+        Bench::Load(args) => {
+            let report = loadgen::run(&args)?;
+            if args.json {
+                println!("{}", report.to_json());
+            } else {
+                print!("{report}");
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What the kernel says of processes and the machine: `/proc`, and `taskset` and `chrt` for placement.
+//!
+//! Formats: proc(5), and "Scheduler statistics" in the kernel documentation for `schedstat`.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// CPU time of all living threads of a process, in nanoseconds. The first field of `schedstat` is exact where
+/// `/proc/<pid>/stat` counts ticks of 10 ms.
+pub fn cpu_ns(pid: u32) -> Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).context("the server is gone")? {
+        // A thread may end between the listing and the reading.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+        let field = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
+        sum += field.context("schedstat has an unknown format")?;
+    }
+    Ok(sum)
+}
+
+/// Resident memory of a process in bytes.
+pub fn rss_bytes(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).context("the server is gone")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS has an unknown format")?;
+    Ok(kib * 1024)
+}
+
+/// Ticks that the hypervisor took from `cores`, and all ticks of them.
+pub fn steal_ticks(cores: &[usize]) -> Result<(u64, u64)> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let (mut stolen, mut all) = (0, 0);
+    for core in cores {
+        let name = format!("cpu{core} ");
+        let line =
+            stat.lines().find(|line| line.starts_with(&name)).with_context(|| format!("no core {core}"))?;
+        let ticks: Vec<u64> =
+            line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+        ensure!(ticks.len() >= 8, "/proc/stat has an unknown format");
+        stolen += ticks[7];
+        // The guest fields behind steal are part of user and nice already.
+        all += ticks[..8].iter().sum::<u64>();
+    }
+    Ok((stolen, all))
+}
+
+/// Share of the time of `cores` that was stolen since `before`, in percent.
+pub fn steal_percent(cores: &[usize], before: (u64, u64)) -> Result<f64> {
+    let after = steal_ticks(cores)?;
+    let all = (after.1 - before.1).max(1);
+    Ok((after.0 - before.0) as f64 * 100.0 / all as f64)
+}
+
+/// Whether a file is mapped into a process, by a part of its name: shows that a preload took effect.
+pub fn has_mapped(pid: u32, name: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains(name))
+}
+
+/// Binds all threads of a process to `cores`; threads made later inherit it.
+pub fn pin(pid: u32, cores: &[usize]) -> Result<()> {
+    let status = Command::new("taskset")
+        .args(["-a", "-p", "-c", &core_list(cores), &pid.to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot run taskset (util-linux)")?;
+    ensure!(status.success(), "taskset cannot bind process {pid} to cores {}", core_list(cores));
+    Ok(())
+}
+
+/// Gives the calling thread real-time priority, so that a measuring thread is not delayed by the load it shares a
+/// core with. False where that is not allowed.
+pub fn make_this_thread_urgent() -> bool {
+    let Ok(link) = fs::read_link("/proc/thread-self") else { return false };
+    let Some(tid) = link.file_name().and_then(|name| name.to_str()) else { return false };
+    let chrt = Command::new("chrt").args(["--fifo", "--pid", "20", tid]).stderr(Stdio::null()).status();
+    chrt.is_ok_and(|status| status.success())
+}
+
+/// `0,1`
+pub fn core_list(cores: &[usize]) -> String {
+    cores.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// What a result has to say about the machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Processor model.
+    pub cpu: String,
+    /// Processors the system has.
+    pub cores: usize,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Kernel release.
+    pub kernel: String,
+    /// TCP congestion control, which shapes loopback traffic too.
+    pub congestion_control: String,
+}
+
+impl Machine {
+    /// Reads it from `/proc`; what cannot be read is "unknown" or 0.
+    pub fn read() -> Machine {
+        let text = |path: &str| fs::read_to_string(Path::new(path)).unwrap_or_default();
+        let or_unknown =
+            |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.trim().to_owned() };
+        let cpuinfo = text("/proc/cpuinfo");
+        let model =
+            cpuinfo.lines().find(|line| line.starts_with("model name")).and_then(|l| l.split_once(": "));
+        let meminfo = text("/proc/meminfo");
+        let total_kib = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+        let total_kib =
+            total_kib.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0u64);
+        Machine {
+            cpu: or_unknown(model.map_or("", |(_, model)| model)),
+            cores: cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
+            memory_bytes: total_kib * 1024,
+            kernel: or_unknown(&text("/proc/sys/kernel/osrelease")),
+            congestion_control: or_unknown(&text("/proc/sys/net/ipv4/tcp_congestion_control")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_process_has_cpu_time_and_memory() {
+        let pid = std::process::id();
+        let before = cpu_ns(pid).expect("schedstat");
+        let mut x = 1u64;
+        (0..20_000_000u64).for_each(|i| x = std::hint::black_box(x.wrapping_mul(i | 1)));
+        assert!(cpu_ns(pid).expect("schedstat") > before);
+        assert!(rss_bytes(pid).expect("status") > 100_000);
+        assert!(has_mapped(pid, "libc"));
+    }
+
+    #[test]
+    fn steal_of_a_missing_core_is_an_error() {
+        let (stolen, all) = steal_ticks(&[0]).expect("core 0");
+        assert!(stolen <= all && all > 0);
+        assert!(steal_ticks(&[99_999]).is_err());
+    }
+}

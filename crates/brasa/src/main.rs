@@ -1,2 +1,11 @@
 //! The `brasa` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static GLOBAL: sys::alloc::CountingAlloc = sys::alloc::CountingAlloc;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(2).collect();
+    node::run(&args, node::startup::StartOptions::default())
+}

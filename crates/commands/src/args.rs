@@ -45,6 +45,11 @@ impl<'a> Args<'a> {
         self.spans[i.min(self.spans.len())..].iter().map(move |s| s.of(buffer))
     }
 
+    /// Bytes of all arguments together.
+    pub fn bytes(&self) -> usize {
+        self.spans.iter().map(|s| s.len as usize).sum()
+    }
+
     /// All arguments as slices.
     pub fn to_vec(&self) -> smallvec::SmallVec<[&'a [u8]; 8]> {
         self.from(0).collect()

@@ -123,7 +123,7 @@ pub enum KeyRule {
     Specs,
     /// `SET`: reads the old value only with `GET`.
     Set,
-    /// `BITFIELD`: read-only if all operations are `GET`.
+    /// `BITFIELD`: read-only with nothing but `GET` and `OVERFLOW`.
     Bitfield,
     /// `SORT`: the last `STORE` names a second key.
     Sort,

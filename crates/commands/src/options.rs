@@ -2,9 +2,151 @@
 
 use wire::number::parse_i64;
 
-use crate::CommandError;
+use crate::{Args, CommandError};
 
 /// An integer argument.
 pub fn integer(arg: &[u8]) -> Result<i64, CommandError> {
     parse_i64(arg).ok_or(CommandError::NotInteger)
+}
+
+/// What a time argument counts from, and in what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds from now (`EX`).
+    Seconds,
+    /// Milliseconds from now (`PX`).
+    Millis,
+    /// Unix time in seconds (`EXAT`).
+    AtSeconds,
+    /// Unix time in milliseconds (`PXAT`).
+    AtMillis,
+}
+
+impl TimeUnit {
+    fn of(word: &[u8]) -> Option<TimeUnit> {
+        const WORDS: [(&[u8], TimeUnit); 4] = [
+            (b"EX", TimeUnit::Seconds),
+            (b"PX", TimeUnit::Millis),
+            (b"EXAT", TimeUnit::AtSeconds),
+            (b"PXAT", TimeUnit::AtMillis),
+        ];
+        WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|&(_, unit)| unit)
+    }
+}
+
+/// The Unix time in ms that a time argument of command `name` means. It must be positive, and so may be past only
+/// when it is absolute.
+pub fn expire_at_ms(arg: &[u8], unit: TimeUnit, now_ms: i64, name: &'static str) -> Result<i64, CommandError> {
+    let number = integer(arg)?;
+    let invalid = CommandError::InvalidExpireTime(name);
+    if number <= 0 {
+        return Err(invalid);
+    }
+    let millis = match unit {
+        TimeUnit::Seconds | TimeUnit::AtSeconds => number.checked_mul(1000),
+        TimeUnit::Millis | TimeUnit::AtMillis => Some(number),
+    };
+    let at = match unit {
+        TimeUnit::Seconds | TimeUnit::Millis => millis.and_then(|ms| ms.checked_add(now_ms)),
+        TimeUnit::AtSeconds | TimeUnit::AtMillis => millis,
+    };
+    at.ok_or(invalid)
+}
+
+/// What options say about the TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry<'a> {
+    /// Nothing.
+    None,
+    /// `KEEPTTL`.
+    Keep,
+    /// `PERSIST`.
+    Persist,
+    /// `EX`, `PX`, `EXAT` or `PXAT`, with its argument.
+    In(TimeUnit, &'a [u8]),
+}
+
+/// When the command is to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition<'a> {
+    /// Always.
+    None,
+    /// `NX`: when the key is missing.
+    Nx,
+    /// `XX`: when the key exists.
+    Xx,
+    /// `IFEQ`: when the key holds this string.
+    IfEq(&'a [u8]),
+}
+
+/// Whose options are read: the grammar is shared, the set of options is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// `SET`: all but `PERSIST`.
+    Set,
+    /// `GETEX`: times and `PERSIST`.
+    Getex,
+    /// `MSETEX`: times, `KEEPTTL`, `NX` and `XX`.
+    Msetex,
+}
+
+/// The options of `SET`, `GETEX` and `MSETEX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetOptions<'a> {
+    /// `NX`, `XX` or `IFEQ`.
+    pub condition: Condition<'a>,
+    /// `GET`.
+    pub get: bool,
+    /// What happens to the TTL.
+    pub expiry: Expiry<'a>,
+}
+
+impl<'a> SetOptions<'a> {
+    /// Reads the options from argument `from` on. One given twice counts once, times the last; different ones of
+    /// one kind are a syntax error.
+    pub fn parse(args: &Args<'a>, from: usize, allowed: Allowed) -> Result<Self, CommandError> {
+        let mut options = SetOptions { condition: Condition::None, get: false, expiry: Expiry::None };
+        let mut i = from;
+        while i < args.len() {
+            let next = args.try_get(i + 1);
+            i += 1 + options.take(args.get(i), next, allowed).ok_or(CommandError::Syntax)?;
+        }
+        Ok(options)
+    }
+
+    /// Takes in one option and says how many arguments it has. `None` when it does not fit.
+    fn take(&mut self, word: &[u8], next: Option<&'a [u8]>, allowed: Allowed) -> Option<usize> {
+        let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+        if let Some(unit) = TimeUnit::of(word) {
+            let fits = match self.expiry {
+                Expiry::None => true,
+                Expiry::In(other, _) => other == unit,
+                Expiry::Keep | Expiry::Persist => false,
+            };
+            self.expiry = Expiry::In(unit, next.filter(|_| fits)?);
+            return Some(1);
+        }
+        let (conditions, get, ifeq) = match allowed {
+            Allowed::Set => (true, true, true),
+            Allowed::Msetex => (true, false, false),
+            Allowed::Getex => (false, false, false),
+        };
+        if conditions && is("NX") && matches!(self.condition, Condition::None | Condition::Nx) {
+            self.condition = Condition::Nx;
+        } else if conditions && is("XX") && matches!(self.condition, Condition::None | Condition::Xx) {
+            self.condition = Condition::Xx;
+        } else if ifeq && is("IFEQ") && self.condition == Condition::None {
+            self.condition = Condition::IfEq(next?);
+            return Some(1);
+        } else if get && is("GET") {
+            self.get = true;
+        } else if conditions && is("KEEPTTL") && matches!(self.expiry, Expiry::None | Expiry::Keep) {
+            self.expiry = Expiry::Keep;
+        } else if !conditions && is("PERSIST") && matches!(self.expiry, Expiry::None | Expiry::Persist) {
+            self.expiry = Expiry::Persist;
+        } else {
+            return None;
+        }
+        Some(0)
+    }
 }

@@ -28,8 +28,8 @@ pub struct Multi {
     pub queue: Vec<(u16, OwnedArgs)>,
     /// A command was refused while queueing: EXEC aborts.
     pub aborted: bool,
-    /// Some queued command writes.
-    pub writes: bool,
+    /// Some queued command may need memory: EXEC is refused when there is none.
+    pub denies_oom: bool,
 }
 
 /// A watched key.

@@ -200,7 +200,7 @@ impl Evictor {
     /// Evicts one key. `false` when there is none to evict. `commit` logs it before its shard is released.
     pub fn evict_one(
         &mut self,
-        keyspace: &Keyspace,
+        keyspace: &'static Keyspace,
         local: &mut Local,
         options: EvictOptions,
         now_ms: i64,
@@ -352,7 +352,7 @@ fn queues_mut(shard: &mut Shard, physical: u16) -> &mut S3Fifo {
 }
 
 fn evict_s3(
-    keyspace: &Keyspace,
+    keyspace: &'static Keyspace,
     local: &mut Local,
     now_ms: i64,
     random: &mut impl FnMut() -> u64,

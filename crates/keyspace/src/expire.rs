@@ -25,7 +25,7 @@ impl ExpireCycle {
     #[allow(clippy::too_many_arguments)]
     pub fn run(
         &mut self,
-        keyspace: &Keyspace,
+        keyspace: &'static Keyspace,
         local: &mut Local,
         thread: u32,
         threads: u32,
@@ -60,7 +60,7 @@ impl ExpireCycle {
 
 /// One lock hold's worth of expiry in a shard. Returns keys removed and whether more is due.
 fn expire_shard(
-    keyspace: &Keyspace,
+    keyspace: &'static Keyspace,
     local: &mut Local,
     number: u32,
     now_ms: i64,

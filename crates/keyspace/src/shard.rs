@@ -317,3 +317,19 @@ impl<'k> Locked<'k> {
         &mut self.guards[at].1
     }
 }
+
+impl Drop for Locked<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // A panic while shards are held may have left them half changed: that must not be served or spread.
+        if !self.guards.is_empty() && std::thread::panicking() {
+            abort_inside_lock();
+        }
+    }
+}
+
+#[cold]
+fn abort_inside_lock() -> ! {
+    eprintln!("panic while a shard was locked: its keys may be half changed, so the node stops");
+    std::process::abort();
+}

@@ -74,10 +74,11 @@ impl Local {
     }
 }
 
-/// The view. It owns its locks and lets go of them when dropped.
+/// The view. It owns its locks and lets go of them when dropped. The keyspace lives as long as the process (it is
+/// leaked once at the start), which lets locks pass from one command of a transaction to the next.
 pub struct Space<'a> {
     /// All shards.
-    pub keyspace: &'a Keyspace,
+    pub keyspace: &'static Keyspace,
     /// The thread's resources.
     pub local: &'a mut Local,
     /// The unit's instant, Unix ms; frozen for the whole unit.
@@ -86,7 +87,7 @@ pub struct Space<'a> {
     pub access: Access,
     db: u16,
     physical: u16,
-    locked: Locked<'a>,
+    locked: Locked<'static>,
     /// Reads by clients with NO-TOUCH leave access marks alone.
     pub touch: bool,
 }
@@ -95,15 +96,21 @@ impl<'a> Space<'a> {
     /// A view of logical database `db` through the locks of `locked`.
     #[inline(always)]
     pub fn new(
-        keyspace: &'a Keyspace,
+        keyspace: &'static Keyspace,
         local: &'a mut Local,
-        locked: Locked<'a>,
+        locked: Locked<'static>,
         db: u16,
         now_ms: i64,
         access: Access,
     ) -> Self {
         let physical = keyspace.physical(db);
         Space { keyspace, local, now_ms, access, db, physical, locked, touch: true }
+    }
+
+    /// Ends the view and hands its locks on, to the next command of the same unit.
+    #[inline(always)]
+    pub fn into_locked(self) -> Locked<'static> {
+        self.locked
     }
 
     /// The logical database.
@@ -217,6 +224,13 @@ impl<'a> Space<'a> {
             access.mark(entry);
         }
         entry
+    }
+
+    /// Whether the key is there but its TTL has passed. Removes nothing.
+    pub fn is_expired(&mut self, key: Key<'_>) -> bool {
+        let (now_ms, physical) = (self.now_ms, self.physical);
+        let entry = self.shard(key.shard).table(physical).and_then(|t| t.get(key.order, key.bytes));
+        entry.and_then(|e| e.expire_at_ms()).is_some_and(|at| at < now_ms)
     }
 
     /// Whether the key exists.

@@ -50,6 +50,8 @@ pub struct Client {
     pub gone: bool,
     /// Replies are in `out` that the flush at the end of the batch sends.
     pub dirty: bool,
+    /// What was wrong with its input, answered in its turn.
+    pub protocol_error: Option<wire::resp::parse::ProtocolError>,
     /// Its commands of this batch are cut short (it waits, closes or was limited).
     pub stopped: bool,
 }

@@ -15,6 +15,8 @@ pub enum Mail {
         fd: OwnedFd,
         /// The other end.
         peer: Peer,
+        /// It came through the unix socket.
+        is_unix: bool,
     },
     /// A worker's reply for the client with this token.
     Reply {

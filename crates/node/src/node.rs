@@ -1,7 +1,7 @@
 //! The node: what its threads share.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
 use effect_log::Effects;
 use keyspace::Keyspace;
@@ -91,8 +91,8 @@ pub struct Node {
     pub stopping: AtomicBool,
     /// Exit code when it stops.
     pub exit_code: AtomicI64,
-    /// The ordered log of effects, when something listens.
-    pub effect_log: Option<Arc<effect_log::EffectLog>>,
+    /// `unixsocket`, for the addresses of its clients.
+    pub unix_socket: Vec<u8>,
 }
 
 /// Used bytes: everything allocated, slab objects included.
@@ -119,6 +119,8 @@ impl Node {
                         rng: Rng::from_entropy(),
                         evictor: Evictor::default(),
                         expire: ExpireCycle::default(),
+                        in_unit: false,
+                        jobs: Vec::new(),
                         relocation: Relocation::default(),
                     }),
                 })

@@ -22,6 +22,10 @@ pub struct ThreadState {
     pub evictor: Evictor,
     /// Active expiry.
     pub expire: ExpireCycle,
+    /// A transaction is running: its effects are committed together at its end.
+    pub in_unit: bool,
+    /// Work for the worker threads that commands of this batch left, each with its client's token.
+    pub jobs: Vec<(u64, commands::table::Job)>,
     /// Emptying of sparse slab pages.
     pub relocation: Relocation,
 }

@@ -22,6 +22,7 @@ pub fn words(parts: &[&[u8]]) -> Result<Value, Refusal> {
 /// empty line forgets what was there.
 pub fn save_points(parts: &[&[u8]], situation: &Situation<'_>) -> Result<Value, Refusal> {
     const INVALID: &str = "Invalid save parameters";
+    let parts = if let [[]] = parts { &[] } else { parts };
     if !parts.len().is_multiple_of(2) {
         return Err(INVALID.into());
     }

@@ -13,6 +13,7 @@ use crate::row::{Default as RowDefault, Kind, Mutability};
 use crate::table::{self, RowId};
 use crate::value::{OutputBufferLimit, Value, word_of};
 
+const LIMITS: RowId = table::row("client-output-buffer-limit");
 const DIR: RowId = table::row("dir");
 const PROTECTED: RowId = table::row("enable-protected-configs");
 
@@ -146,7 +147,7 @@ impl Parameters {
 
     /// The limits of `client-output-buffer-limit`: normal clients, replicas, subscribers.
     pub fn output_buffer_limits(&self) -> [OutputBufferLimit; 3] {
-        match self.value(table::row("client-output-buffer-limit")) {
+        match self.value(LIMITS) {
             Value::Limits(limits) => *limits,
             _ => unreachable!("the row holds limits"),
         }

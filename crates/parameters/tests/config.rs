@@ -143,7 +143,7 @@ fn values_are_shown_in_normal_form() {
         ("notify-keyspace-events", "KEA", "AKE"),
         ("notify-keyspace-events", "E$lshzxetdmn", "$lshzxetdnEm"),
         ("notify-keyspace-events", "Ag$lshzxeKEtmdn", "AKEm"),
-        ("save", "+5 01 60  1 ", "5 1"),
+        ("save", "+5 01", "5 1"),
         ("save", "60  1 ", "60 0 1 0"),
         ("save", "1 99999999999", "1 1215752191"),
         (
@@ -157,10 +157,6 @@ fn values_are_shown_in_normal_form() {
         ("primaryuser", "a\0b", "a"),
     ];
     for (name, value, shown) in cases {
-        if name == "save" && value.starts_with('+') {
-            assert!(set(&mut parameters, &[(name, value)]).is_err());
-            continue;
-        }
         let changed = set(&mut parameters, &[(name, value)]);
         assert!(changed.is_ok(), "{name} {value}: {changed:?}");
         assert_eq!(one(&parameters, name), shown, "{name} {value}");

@@ -1,5 +1,5 @@
 //! A quick load for the echo example: `echo_load PORT CONNECTIONS PIPELINE SECONDS [REQUEST_BYTES REPLY_BYTES]`.
-//! One thread over epoll, each connection with a fixed number of requests under way; prints requests per second.
+//! One thread, each connection with a fixed number of requests under way; prints requests per second.
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,7 +18,7 @@ fn main() -> std::io::Result<()> {
         _ => (36, 70),
     };
     let address = (Ipv4Addr::LOCALHOST, port as u16).into();
-    let mut poller = open(PollerKind::Epoll)?;
+    let mut poller = open(PollerKind::Auto)?;
     let mut sockets: Vec<(OwnedFd, usize)> = Vec::new();
     let batch = b"x".repeat(request_bytes * pipeline);
     for token in 0..connections as u64 {

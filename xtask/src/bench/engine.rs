@@ -62,6 +62,10 @@ pub struct EngineArgs {
     #[arg(long, default_value_t = 6.0)]
     steal_percent_max: f64,
 
+    /// Repeat a sample beside which other processes took more than this share of both cores
+    #[arg(long, default_value_t = 10.0)]
+    others_percent_max: f64,
+
     /// Core of the servers
     #[arg(long, default_value_t = 0)]
     server_core: usize,
@@ -93,7 +97,13 @@ pub struct EngineArgs {
 
 impl EngineArgs {
     fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
+        // The full name of one cell is not meant for others that begin like it: get-p1 and get-p16.
+        let is_name = |word: &str| {
+            CELLS.iter().any(|cell| cell.name == word)
+                || memory::SCENARIOS.iter().any(|scenario| scenario.name == word)
+        };
+        let meant = |word: &String| if is_name(word) { name == word } else { name.contains(word.as_str()) };
+        self.only.is_empty() || self.only.iter().any(meant)
     }
 
     fn cells(&self) -> Vec<&'static Cell> {
@@ -116,6 +126,7 @@ impl EngineArgs {
             seconds: self.seconds.unwrap_or(if self.quick { 1.0 } else { 2.0 }),
             warm_up: self.warm_up,
             steal_percent_max: self.steal_percent_max,
+            others_percent_max: self.others_percent_max,
             server_core: self.server_core,
             load_core: self.load_core,
         }
@@ -237,7 +248,7 @@ fn throughput(
                 match outcome {
                     Ok(sample) => {
                         println!(
-                            "{:<26} {round} {:<14} {:>7.3} us/op {:>9.0} ops/s  p50 {:>7.1} p99 {:>7.1} us  steal {:.1}%",
+                            "{:<26} {round} {:<14} {:>7.3} us/op {:>9.0} ops/s  p50 {:>7.1} p99 {:>7.1} us  steal {:.1}% others {:.0}%",
                             cell.name,
                             binary.kind.name(),
                             sample.cpu_us_per_op,
@@ -245,6 +256,7 @@ fn throughput(
                             sample.report.latency.p50_us,
                             sample.report.latency.p99_us,
                             sample.steal_percent,
+                            sample.others_percent,
                         );
                         results.samples.push(sample);
                         true

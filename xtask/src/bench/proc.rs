@@ -31,29 +31,49 @@ pub fn rss_bytes(pid: u32) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// Ticks that the hypervisor took from `cores`, and all ticks of them.
-pub fn steal_ticks(cores: &[usize]) -> Result<(u64, u64)> {
-    let stat = fs::read_to_string("/proc/stat")?;
-    let (mut stolen, mut all) = (0, 0);
-    for core in cores {
-        let name = format!("cpu{core} ");
-        let line =
-            stat.lines().find(|line| line.starts_with(&name)).with_context(|| format!("no core {core}"))?;
-        let ticks: Vec<u64> =
-            line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-        ensure!(ticks.len() >= 8, "/proc/stat has an unknown format");
-        stolen += ticks[7];
-        // The guest fields behind steal are part of user and nice already.
-        all += ticks[..8].iter().sum::<u64>();
-    }
-    Ok((stolen, all))
+/// How some cores spent their time since the start, in ticks of 10 ms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ticks {
+    all: u64,
+    /// Neither working nor waited for by the hypervisor.
+    idle: u64,
+    stolen: u64,
 }
 
-/// Share of the time of `cores` that was stolen since `before`, in percent.
-pub fn steal_percent(cores: &[usize], before: (u64, u64)) -> Result<f64> {
-    let after = steal_ticks(cores)?;
-    let all = (after.1 - before.1).max(1);
-    Ok((after.0 - before.0) as f64 * 100.0 / all as f64)
+impl Ticks {
+    /// The counters of `cores` now.
+    pub fn now(cores: &[usize]) -> Result<Ticks> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        let mut sum = Ticks { all: 0, idle: 0, stolen: 0 };
+        for core in cores {
+            let name = format!("cpu{core} ");
+            let line = stat
+                .lines()
+                .find(|line| line.starts_with(&name))
+                .with_context(|| format!("no core {core}"))?;
+            let ticks: Vec<u64> =
+                line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+            ensure!(ticks.len() >= 8, "/proc/stat has an unknown format");
+            // user nice system idle iowait irq softirq steal; the guest fields behind are part of user and nice.
+            sum.all += ticks[..8].iter().sum::<u64>();
+            sum.idle += ticks[3] + ticks[4];
+            sum.stolen += ticks[7];
+        }
+        Ok(sum)
+    }
+
+    /// What the hypervisor took from the cores since `before`, in percent of their time.
+    pub fn steal_percent(self, before: Ticks) -> f64 {
+        (self.stolen - before.stolen) as f64 * 100.0 / (self.all - before.all).max(1) as f64
+    }
+
+    /// What processes other than those that used `own_ns` took since `before`, in percent of the cores' time.
+    pub fn others_percent(self, before: Ticks, own_ns: u64) -> f64 {
+        let away = (self.idle - before.idle) + (self.stolen - before.stolen);
+        let all = (self.all - before.all).max(1) as f64;
+        let busy = all - away as f64;
+        ((busy - own_ns as f64 / 1e7) * 100.0 / all).max(0.0)
+    }
 }
 
 /// Whether a file is mapped into a process, by a part of its name: shows that a preload took effect.
@@ -141,8 +161,18 @@ mod tests {
 
     #[test]
     fn steal_of_a_missing_core_is_an_error() {
-        let (stolen, all) = steal_ticks(&[0]).expect("core 0");
-        assert!(stolen <= all && all > 0);
-        assert!(steal_ticks(&[99_999]).is_err());
+        let now = Ticks::now(&[0]).expect("core 0");
+        assert!(now.stolen + now.idle <= now.all && now.all > 0);
+        assert!(Ticks::now(&[99_999]).is_err());
+    }
+
+    #[test]
+    fn shares_of_the_time() {
+        let before = Ticks { all: 1_000, idle: 500, stolen: 10 };
+        let after = Ticks { all: 1_400, idle: 600, stolen: 30 };
+        assert!((after.steal_percent(before) - 5.0).abs() < 1e-9);
+        // 400 ticks, 100 idle, 20 stolen: 280 busy, of which 200 (2 s) were ours.
+        assert!((after.others_percent(before, 2_000_000_000) - 20.0).abs() < 1e-9);
+        assert_eq!(after.others_percent(before, 9_000_000_000), 0.0);
     }
 }

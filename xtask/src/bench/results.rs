@@ -121,7 +121,7 @@ impl Results {
         writeln!(
             out,
             "- {} keys of 16 B, values of 64 B, {} connections; server on core {}, load on core {}, but in cells named \
-             `shared`, where both use cores {}. Samples of {} s after {} s of warm-up, repeated above {}% steal",
+             `shared`, where both use cores {}. Samples of {} s after {} s of warm-up, repeated above {}% steal or {}% of other processes",
             setup.keys,
             setup.connections,
             setup.server_core,
@@ -129,7 +129,8 @@ impl Results {
             core_list(&[setup.server_core, setup.load_core]),
             setup.seconds,
             setup.warm_up,
-            setup.steal_percent_max
+            setup.steal_percent_max,
+            setup.others_percent_max
         )
     }
 
@@ -155,15 +156,16 @@ impl Results {
             out,
             "\n## Throughput, closed loop\n\nMedians over the rounds; ratios to {} of the same round as \
              min / median / max. CPU is the server's, kernel included. Latency under a closed loop is mostly \
-             queueing. Load: share of its core that the generator used; near 100% it is the limit.\n",
+             queueing. Load: share of its core that the generator used; near 100% it is the limit. \
+             Others: share of both cores that other processes took, hypervisor included.\n",
             REFERENCE.name()
         )?;
         writeln!(
             out,
             "| cell | server | CPU us/op | CPU ratio | ops/s | ops ratio | p50 us | p99 us | p99 ratio | p99.9 us | \
-             max us | load |"
+             max us | load | others |"
         )?;
-        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
         for cell in self.cells() {
             let reference = self.of(cell, REFERENCE);
             for &server in Kind::ALL {
@@ -178,7 +180,7 @@ impl Results {
                 };
                 writeln!(
                     out,
-                    "| {cell} | {} | {:.3} | {} | {:.0} | {} | {:.1} | {:.1} | {} | {:.1} | {:.1} | {:.0}% |",
+                    "| {cell} | {} | {:.3} | {} | {:.0} | {} | {:.1} | {:.1} | {} | {:.1} | {:.1} | {:.0}% | {:.0}% |",
                     server.name(),
                     middle(|s| s.cpu_us_per_op),
                     ratio(|s| s.cpu_us_per_op),
@@ -190,6 +192,7 @@ impl Results {
                     middle(|s| s.report.latency.p999_us),
                     middle(|s| s.report.latency.max_us),
                     middle(|s| s.report.generator_busy().unwrap_or(0.0) * 100.0),
+                    middle(|s| s.steal_percent + s.others_percent),
                 )?;
             }
         }
@@ -290,13 +293,14 @@ impl Results {
         });
         let samples = self.samples.iter().map(|sample| {
             format!(
-                r#"{{"cell":{},"server":{},"round":{},"cpu_us_per_op":{:.5},"cpus_used":{:.4},"steal_percent":{:.2},"attempts":{},"report":{}}}"#,
+                r#"{{"cell":{},"server":{},"round":{},"cpu_us_per_op":{:.5},"cpus_used":{:.4},"steal_percent":{:.2},"others_percent":{:.2},"attempts":{},"report":{}}}"#,
                 quoted(sample.cell),
                 quoted(sample.server.name()),
                 sample.round,
                 sample.cpu_us_per_op,
                 sample.cpus_used,
                 sample.steal_percent,
+                sample.others_percent,
                 sample.attempts,
                 sample.report.to_json()
             )

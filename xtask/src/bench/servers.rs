@@ -14,6 +14,8 @@ use super::{proc, resp::Client};
 
 /// How long a server may take until it answers PING.
 const START_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a port may stay taken by the server before.
+const PORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where distributions put jemalloc.
 const JEMALLOC_PATHS: &[&str] = &[
     "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
@@ -249,8 +251,13 @@ impl Server {
     pub fn start(binary: &Binary, start: Start<'_>) -> Result<Server> {
         let Start { port, cores, .. } = start;
         let name = binary.kind.name();
-        if Client::connect(port).is_ok() {
-            bail!("port {port} is taken: choose another with --base-port");
+        // The listener of a killed server on io_uring outlives it by a moment.
+        let asked = Instant::now();
+        while Client::connect(port).is_ok() {
+            if asked.elapsed() > PORT_TIMEOUT {
+                bail!("port {port} is taken: choose another with --base-port");
+            }
+            thread::sleep(Duration::from_millis(50));
         }
         let dir = env::temp_dir().join(format!("brasa-bench-{}-{port}", std::process::id()));
         fs::create_dir_all(&dir)?;

@@ -18,7 +18,7 @@ use super::{
     cells::Place,
     measure::Setup,
     pinger::{Pinger, Pings},
-    proc,
+    proc::{self, Ticks},
     servers::{Binary, Kind, Server, Start},
 };
 
@@ -64,7 +64,7 @@ pub fn run(
     let mut client = server.client()?;
     let mut rows = Vec::new();
     let mut phase = |name: &'static str, work: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
-        let steal = proc::steal_ticks(&both)?;
+        let before = Ticks::now(&both)?;
         let pinger = Pinger::start(port)?;
         let begun = Instant::now();
         let worked = work();
@@ -79,7 +79,7 @@ pub fn run(
             keys: client.number(&["DBSIZE"])?,
             evicted: client.info("stats", "evicted_keys").ok().and_then(|text| text.parse().ok()),
             pings,
-            steal_percent: proc::steal_percent(&both, steal)?,
+            steal_percent: Ticks::now(&both)?.steal_percent(before),
         });
         Ok(seconds)
     };

@@ -51,7 +51,7 @@ pub fn keys_of(facts: &Facts, argv: &[&[u8]]) -> Result<Keys, NoKeys> {
         KeyRule::Sort => sort(argv),
         KeyRule::SortRo => smallvec![(1, READ)],
         KeyRule::Migrate => by_specs(facts.keys, argv).unwrap_or_else(|| migrate(argv)),
-        KeyRule::Georadius => by_specs(facts.keys, argv).unwrap_or_else(|| georadius(argv)),
+        KeyRule::Georadius => georadius(argv),
     };
     if keys.is_empty() && !facts.flags.contains(super::Flags::NO_MANDATORY_KEYS) {
         return Err(NoKeys::Malformed);
@@ -130,18 +130,24 @@ fn set(argv: &[&[u8]]) -> Keys {
     smallvec![(1, if gets { READ_UPDATE } else { OVERWRITE })]
 }
 
-/// `BITFIELD key …` reads only, if every operation is a `GET`.
+/// `BITFIELD key …` reads only, if there is nothing but complete `GET` and `OVERFLOW` operations.
 fn bitfield(argv: &[&[u8]]) -> Keys {
-    let mut rest = argv.iter().skip(2);
-    while let Some(word) = rest.next() {
-        let operands =
-            if word.eq_ignore_ascii_case(b"GET") { 2 } else { return smallvec![(1, READ_UPDATE)] };
-        rest.nth(operands - 1);
+    let mut index = 2;
+    while index < argv.len() {
+        index += if argv[index].eq_ignore_ascii_case(b"GET") {
+            3
+        } else if argv[index].eq_ignore_ascii_case(b"OVERFLOW") {
+            2
+        } else {
+            return smallvec![(1, READ_UPDATE)];
+        };
     }
-    smallvec![(1, READ)]
+    let complete = index <= argv.len();
+    smallvec![(1, if complete { READ } else { READ_UPDATE })]
 }
 
-/// `SORT key …`: options are skipped with their operands, so that a pattern named `STORE` is none.
+/// `SORT key …`: operands are skipped, so that a pattern named `STORE` is none. Those of `STORE`
+/// itself are not: the last of several counts, wherever it is.
 fn sort(argv: &[&[u8]]) -> Keys {
     let mut keys: Keys = smallvec![(1, READ)];
     let mut store = None;
@@ -151,7 +157,6 @@ fn sort(argv: &[&[u8]]) -> Keys {
         let is = |option: &str| word.eq_ignore_ascii_case(option.as_bytes());
         if is("STORE") && index + 1 < argv.len() {
             store = Some(index as u32 + 1);
-            index += 1;
         } else if is("LIMIT") {
             index += 2;
         } else if is("GET") || is("BY") {
@@ -163,17 +168,16 @@ fn sort(argv: &[&[u8]]) -> Keys {
     keys
 }
 
-/// `MIGRATE host port key|"" …`: the keys behind `KEYS` count only if the key in front is empty.
+/// `MIGRATE host port key|"" …`: the keys behind `KEYS`, which go with an empty key in front.
 fn migrate(argv: &[&[u8]]) -> Keys {
     const MOVE: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::DELETE);
     let mut index = 6;
     while index < argv.len() {
         let is = |option: &str| argv[index].eq_ignore_ascii_case(option.as_bytes());
         if is("KEYS") {
-            if argv[3].is_empty() {
-                return (index + 1..argv.len()).map(|index| (index as u32, MOVE)).collect();
-            }
-            break;
+            let one_form = argv[3].is_empty();
+            let keys = if one_form { index + 1..argv.len() } else { 0..0 };
+            return keys.map(|index| (index as u32, MOVE)).collect();
         }
         index += if is("AUTH") {
             2

@@ -3,8 +3,8 @@
 //! Names, bounds and defaults: <https://valkey.io/topics/valkey.conf/>, checked against valkey-server 9.1.2.
 
 use crate::row::{
-    INT_MAX, LONG_MAX, LONG_MIN, PORT_MAX, Row, TextCheck, Unit, choice, int, memory, signed_memory, switch,
-    text,
+    INT_MAX, LONG_MAX, LONG_MIN, PORT_MAX, Row, TextCheck, ULONG_MAX, Unit, choice, int, memory,
+    signed_memory, switch, text,
 };
 
 /// The rows of this group.
@@ -19,8 +19,8 @@ pub const ROWS: &[Row] = &[
     int("cluster-announce-client-port", 0, PORT_MAX, "0"),
     int("cluster-announce-client-tls-port", 0, PORT_MAX, "0"),
     text("cluster-announce-hostname", "").check(TextCheck::Hostname),
-    text("cluster-announce-human-nodename", "").check(TextCheck::NodeName),
-    text("cluster-announce-ip", "").check(TextCheck::AnnounceIp),
+    text("cluster-announce-human-nodename", "").check(TextCheck::NodeName).binary(),
+    text("cluster-announce-ip", "").check(TextCheck::AnnounceIp).binary(),
     int("cluster-announce-port", 0, PORT_MAX, "0"),
     int("cluster-announce-tls-port", 0, PORT_MAX, "0"),
     int("cluster-blacklist-ttl", LONG_MIN, LONG_MAX, "60").unit(Unit::Seconds),
@@ -28,7 +28,7 @@ pub const ROWS: &[Row] = &[
     choice("cluster-config-save-behavior", &[("sync", 0), ("best-effort", 1)], "sync"),
     int("cluster-databases", 1, INT_MAX, "1").immutable(),
     switch("cluster-enabled", "no").immutable(),
-    memory("cluster-link-sendbuf-limit", 0, LONG_MAX as u64, "0"),
+    memory("cluster-link-sendbuf-limit", 0, ULONG_MAX, "0"),
     int("cluster-manual-failover-timeout", 1, INT_MAX, "5000").unit(Unit::Milliseconds),
     int("cluster-message-gossip-perc", 1, 100, "10").unit(Unit::Percent).hidden(),
     int("cluster-migration-barrier", 0, INT_MAX, "1"),

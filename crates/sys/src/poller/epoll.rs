@@ -164,15 +164,7 @@ impl Poller for Epoll {
         _token: Token,
         parts: &[IoSlice<'_>],
     ) -> io::Result<usize> {
-        let parts = &parts[..parts.len().min(PARTS_MAX)];
-        // SAFETY: all-zero is a valid msghdr (null pointers, zero lengths).
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        // IoSlice has the layout of iovec; sendmsg only reads the list.
-        message.msg_iov = parts.as_ptr().cast_mut().cast();
-        message.msg_iovlen = parts.len() as _;
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        // SAFETY: `message` points to `parts`, whose slices live through the call.
-        would_block_is_zero(check_len(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) }))
+        send_parts_now(fd, parts)
     }
 
     fn name(&self) -> &'static str {
@@ -219,6 +211,19 @@ pub(super) fn send_now(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: `bytes` is readable for its length.
     let sent = unsafe { libc::send(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
     would_block_is_zero(check_len(sent))
+}
+
+/// One `sendmsg` system call; 0 when the socket's buffer is full.
+pub(super) fn send_parts_now(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    let parts = &parts[..parts.len().min(PARTS_MAX)];
+    // SAFETY: all-zero is a valid msghdr (null pointers, zero lengths).
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    // IoSlice has the layout of iovec; sendmsg only reads the list.
+    message.msg_iov = parts.as_ptr().cast_mut().cast();
+    message.msg_iovlen = parts.len() as _;
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: `message` points to `parts`, whose slices live through the call.
+    would_block_is_zero(check_len(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) }))
 }
 
 fn would_block_is_zero(sent: io::Result<usize>) -> io::Result<usize> {

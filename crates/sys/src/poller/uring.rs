@@ -19,18 +19,21 @@ mod buffers;
 mod connection;
 mod ring;
 
-use super::epoll::{recv_into, send_now};
+use super::epoll::{recv_into, send_now, send_parts_now};
 use super::{Event, Poller, Received, Token};
 use buffers::Buffers;
 use connection::{Chains, Connection, Mode, Pool, Request};
 use io_uring::{cqueue, opcode, types};
-use ring::Ring;
+use ring::{Ring, send_patient, send_quick};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// How long output may outlive `remove`.
 pub const LINGER: Duration = Duration::from_secs(10);
+
+/// Output this big is worth a system call of its own, which saves the copy.
+const DIRECT_BYTES_MIN: usize = 16 * 1024;
 
 /// The one group of buffers.
 const GROUP: u16 = 0;
@@ -84,6 +87,8 @@ pub struct Uring {
     attention: Vec<u32>,
     /// Slots removed with output left, and when to give it up.
     lingering: Vec<(u32, Instant)>,
+    /// Slots with a send in flight that is silent about success.
+    quick_sends: Vec<u32>,
     /// Requests in the kernel whose last completion has not come.
     outstanding: usize,
     starved: bool,
@@ -140,6 +145,7 @@ impl Uring {
             work: Vec::new(),
             attention: Vec::new(),
             lingering: Vec::new(),
+            quick_sends: Vec::new(),
             outstanding: 0,
             starved: false,
         })
@@ -262,15 +268,18 @@ impl Uring {
         let connection = &mut self.connections[slot as usize];
         let generation = connection.generation;
         if connection.should_send() {
-            let purpose = Purpose::Send.user_data(slot, generation);
+            let user_data = Purpose::Send.user_data(slot, generation);
             let rest = &connection.sending[connection.sent..];
-            let request = opcode::Send::new(types::Fd(connection.fd), rest.as_ptr(), rest.len() as u32)
-                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
-                .build()
-                .user_data(purpose);
+            let quick = self.ring.quick_send && connection.may_send_quickly();
+            let request =
+                if quick { send_quick(connection.fd, rest) } else { send_patient(connection.fd, rest) };
             // SAFETY: `sending` is neither changed nor dropped while `in_flight`.
-            unsafe { self.ring.push(&request) }?;
+            unsafe { self.ring.push(&request.user_data(user_data)) }?;
             connection.in_flight = true;
+            connection.quick = quick;
+            if quick {
+                self.quick_sends.push(slot);
+            }
             self.outstanding += 1;
         }
         let purpose = match connection.mode {
@@ -403,6 +412,8 @@ impl Uring {
     fn complete_send(&mut self, slot: u32, result: i32) {
         let connection = &mut self.connections[slot as usize];
         connection.in_flight = false;
+        // A quick send with a completion did not fit.
+        connection.socket_full |= std::mem::take(&mut connection.quick);
         match result {
             0.. => connection.advance_sent(&mut self.pool, result as usize),
             _ if matches!(-result, libc::EINTR | libc::EAGAIN) => {}
@@ -422,6 +433,20 @@ impl Uring {
         if connection.want_write || connection.send_error != 0 {
             self.add_attention(slot);
         }
+    }
+
+    /// Every quick send that has failed has said so by now: the others succeeded.
+    fn complete_quick_sends(&mut self) {
+        let mut list = std::mem::take(&mut self.quick_sends);
+        for slot in list.drain(..) {
+            let connection = &mut self.connections[slot as usize];
+            if std::mem::take(&mut connection.quick) {
+                let rest = connection.sending.len() - connection.sent;
+                self.outstanding -= 1;
+                self.complete_send(slot, rest as i32);
+            }
+        }
+        self.quick_sends = list;
     }
 
     /// Gives up on removed connections whose peers do not read.
@@ -548,14 +573,17 @@ impl Poller for Uring {
             let limit = Duration::from_secs(1);
             timeout = Some(timeout.map_or(limit, |timeout| timeout.min(limit)));
         }
+        // Quick sends left from last time end without a sign, so there would be nothing to wake for.
+        let unsettled = !self.quick_sends.is_empty();
         let ready = self.settle_attention();
         self.submit_work()?;
-        let sleep = !ready && timeout != Some(Duration::ZERO);
+        let sleep = !ready && !unsettled && timeout != Some(Duration::ZERO);
         self.ring.enter(sleep, timeout)?;
         self.reap();
-        // Only an overfull completion queue leaves requests behind, and it was just emptied.
+        // Only an overfull completion queue leaves requests or completions behind, and it was just emptied.
         for _ in 0..8 {
-            if !self.ring.has_unsubmitted() {
+            if self.ring.is_settled() {
+                self.complete_quick_sends();
                 break;
             }
             self.ring.enter(false, None)?;
@@ -603,7 +631,15 @@ impl Poller for Uring {
     #[inline]
     fn send(&mut self, fd: BorrowedFd<'_>, token: Token, bytes: &[u8]) -> io::Result<usize> {
         let slot = self.slot(fd, token)?;
-        self.queue(slot, bytes)
+        let mut sent = 0;
+        if bytes.len() >= DIRECT_BYTES_MIN && self.connections[slot as usize].is_drained() {
+            sent = send_now(fd, bytes)?;
+            if sent == bytes.len() {
+                return Ok(sent);
+            }
+            self.connections[slot as usize].socket_full = true;
+        }
+        Ok(sent + self.queue(slot, &bytes[sent..])?)
     }
 
     fn send_vectored(
@@ -613,11 +649,22 @@ impl Poller for Uring {
         parts: &[IoSlice<'_>],
     ) -> io::Result<usize> {
         let slot = self.slot(fd, token)?;
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
         let mut total = 0;
+        if bytes >= DIRECT_BYTES_MIN && self.connections[slot as usize].is_drained() {
+            total = send_parts_now(fd, parts)?;
+            if total == bytes {
+                return Ok(total);
+            }
+            self.connections[slot as usize].socket_full = true;
+        }
+        let mut skip = total;
         for part in parts {
-            let taken = self.queue(slot, part)?;
+            let rest = part.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(part.len());
+            let taken = self.queue(slot, rest)?;
             total += taken;
-            if taken < part.len() {
+            if taken < rest.len() {
                 break;
             }
         }
@@ -661,6 +708,9 @@ impl Uring {
         self.reap();
         let deadline = Instant::now() + Duration::from_secs(1);
         while self.outstanding > 0 && Instant::now() < deadline {
+            if self.ring.is_settled() {
+                self.complete_quick_sends();
+            }
             for slot in 0..self.connections.len() as u32 {
                 if self.connections[slot as usize].in_flight {
                     self.cancel(slot, Purpose::Send)?;

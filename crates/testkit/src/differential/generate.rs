@@ -62,9 +62,9 @@ impl Command {
     }
 
     /// Adds an option's name.
-    pub fn token(mut self, name: &str) -> Self {
+    pub fn token(mut self, name: impl AsRef<str>) -> Self {
         self.tokens |= 1 << self.words.len().min(63);
-        self.words.push(Word::Bytes(name.as_bytes().to_vec()));
+        self.words.push(Word::Bytes(name.as_ref().as_bytes().to_vec()));
         self
     }
 
@@ -98,8 +98,6 @@ pub struct Gen {
     pub(super) settings: Settings,
     /// Counts relative expiries, each of which is another one (see `values.rs`).
     pub(super) expiries: u64,
-    /// True when nothing is expired in the background, so that an expired key's absence is certain when read.
-    pub(super) lazy_expiry_only: bool,
     clients: Vec<ClientModel>,
     current: usize,
     steps: Vec<Step>,
@@ -114,7 +112,6 @@ impl Gen {
             rng,
             settings: settings.clone(),
             expiries: 0,
-            lazy_expiry_only: false,
             clients: vec![ClientModel::default(); clients],
             current: 0,
             steps: Vec::with_capacity(settings.sequence_length + 64),
@@ -132,8 +129,7 @@ impl Gen {
     }
 
     fn prologue(&mut self) {
-        self.lazy_expiry_only = self.rng.percent(75);
-        if self.lazy_expiry_only {
+        if self.rng.percent(40) {
             self.push_exact(Command::new("DEBUG SET-ACTIVE-EXPIRE").arg("0"));
         }
         if self.rng.percent(20) {
@@ -199,7 +195,7 @@ impl Gen {
     /// Adds a command, now and then spoilt. Returns whether it was left intact.
     pub fn push(&mut self, command: Command) -> bool {
         let mut command = command;
-        let intact = !self.rng.percent(5);
+        let intact = !self.rng.percent(7);
         if !intact {
             self.spoil(&mut command);
         }
@@ -243,8 +239,9 @@ impl Gen {
     fn spoil(&mut self, command: &mut Command) {
         let length = command.words.len();
         match self.rng.below(10) {
-            0..4 if length > 1 => command.words.truncate(1 + self.rng.below(length - 1)),
-            4..6 if length > 1 => {
+            0 | 1 if length > 1 => command.words.truncate(1),
+            2..5 if length > 1 => command.words.truncate(1 + self.rng.below(length - 1)),
+            5 | 6 if length > 1 => {
                 let index = 1 + self.rng.below(length - 1);
                 command.words[index] = Word::Bytes(self.nonsense());
             }

@@ -16,6 +16,7 @@
 //! Time is kept out: expiries lie hours ahead, in the past, or a few milliseconds ahead of a pause.
 
 pub mod campaign;
+pub mod comparators;
 pub mod coverage;
 pub mod differences;
 pub mod families;

@@ -311,29 +311,9 @@ impl Pair {
         let mut index = 0;
         while index < steps.len() {
             let step = &steps[index];
-            let found = match &step.action {
-                Action::Command(_) => {
-                    let end = batch_end(steps, index);
-                    let found = self.run_batch(&steps[index..end], index, coverage)?;
-                    index = end - 1;
-                    found
-                }
-                Action::Raw(bytes) => self.run_raw(step.client, bytes, index, coverage)?,
-                Action::Scan(options) => self.run_scan(step.client, options, index, coverage)?,
-                Action::Pause { ms, key } => {
-                    std::thread::sleep(Duration::from_millis(*ms));
-                    let exists = Step {
-                        client: step.client,
-                        action: Action::Command(vec![Word::Bytes(b"EXISTS".into()), Word::Bytes(key.clone())]),
-                        glued: false,
-                    };
-                    self.run_batch(&[exists], index, coverage)?
-                }
-                Action::Reconnect => {
-                    self.reopen(step.client)?;
-                    None
-                }
-            };
+            let found = self.run_step(steps, &mut index, coverage).map_err(|error| {
+                io::Error::new(error.kind(), format!("step {index}, {}: {error}", step.line(100)))
+            })?;
             if let Some(mismatch) = found {
                 match &mut self.survey {
                     Some(seen) => seen.push(mismatch),
@@ -343,6 +323,35 @@ impl Pair {
             index += 1;
         }
         Ok(None)
+    }
+
+    /// Runs the step at `index`, and those after it that travel in the same pipeline: `index` becomes the last one's.
+    fn run_step(
+        &mut self,
+        steps: &[Step],
+        index: &mut usize,
+        coverage: &mut Coverage,
+    ) -> io::Result<Option<Mismatch>> {
+        let (first, step) = (*index, &steps[*index]);
+        match &step.action {
+            Action::Command(_) => {
+                let end = batch_end(steps, first);
+                *index = end - 1;
+                self.run_batch(&steps[first..end], first, coverage)
+            }
+            Action::Raw(bytes) => self.run_raw(step.client, bytes, first, coverage),
+            Action::Scan(options) => self.run_scan(step.client, options, first, coverage),
+            Action::Pause { ms, key } => {
+                std::thread::sleep(Duration::from_millis(*ms));
+                let exists = Step {
+                    client: step.client,
+                    action: Action::Command(vec![Word::Bytes(b"EXISTS".into()), Word::Bytes(key.clone())]),
+                    glued: false,
+                };
+                self.run_batch(&[exists], first, coverage)
+            }
+            Action::Reconnect => self.reopen(step.client).map(|()| None),
+        }
     }
 
     fn reopen(&mut self, client: usize) -> io::Result<()> {
@@ -406,7 +415,9 @@ impl Pair {
         }
         let quits = steps.last().is_some_and(|step| step.upper_word(0) == b"QUIT");
         let whole = left.finish == Finish::Complete && right.finish == Finish::Complete;
-        if left.finish != right.finish || left.len() != right.len() || left.rest() != right.rest() {
+        // No reply from either: the sequence stops making sense, and its author has to look.
+        let stuck = left.finish == Finish::TimedOut;
+        if stuck || left.finish != right.finish || left.len() != right.len() || left.rest() != right.rest() {
             let step = left.len().min(right.len()).min(steps.len() - 1);
             found = Some(Mismatch {
                 step: first + step,
@@ -525,8 +536,15 @@ impl Pair {
         step: usize,
         coverage: &mut Coverage,
     ) -> io::Result<Option<Mismatch>> {
-        let (left, ok) = scan_all(self.left.client(client)?, options)?;
-        let (right, _) = scan_all(self.right.client(client)?, options)?;
+        let mut left = scan_all(self.left.client(client)?, options);
+        let mut right = scan_all(self.right.client(client)?, options);
+        if left.is_err() && right.is_err() {
+            // Another client has killed this one since it last acted.
+            self.reopen(client)?;
+            left = scan_all(self.left.client(client)?, options);
+            right = scan_all(self.right.client(client)?, options);
+        }
+        let ((left, ok), (right, _)) = (left?, right?);
         let mut argv = vec![b"SCAN".to_vec(), b"0".to_vec()];
         argv.extend_from_slice(options);
         coverage.count(&argv, ok);

@@ -265,8 +265,7 @@ impl Gen {
         self.rng.pick(&edges).as_bytes().to_vec()
     }
 
-    /// Adds one of EX, PX, EXAT, PXAT with its time. With `past` false, no time that has passed: see
-    /// `families/string.rs` on MSETEX.
+    /// Adds one of EX, PX, EXAT, PXAT with its time. With `past` false, no time that has passed.
     pub fn expiry(&mut self, command: Command, past: bool) -> Command {
         match self.rng.below(4) {
             0 => command.token("EX").arg(self.seconds()),

@@ -71,6 +71,10 @@ pub(super) struct Connection {
     pub(super) sending: Vec<u8>,
     pub(super) sent: usize,
     pub(super) in_flight: bool,
+    /// The request in flight says nothing when it succeeds.
+    pub(super) quick: bool,
+    /// The socket was full: the rest has to wait for room.
+    pub(super) socket_full: bool,
     /// Taken while `sending` was in flight.
     pub(super) queued: Vec<u8>,
     /// Keeps the socket open after `remove` until everything taken is sent.
@@ -140,6 +144,8 @@ impl Connection {
             sending: Vec::new(),
             sent: 0,
             in_flight: false,
+            quick: false,
+            socket_full: false,
             queued: Vec::new(),
             linger: None,
             has_work: false,
@@ -326,6 +332,16 @@ impl Connection {
         !self.in_flight && self.send_error == 0 && self.sent < self.sending.len()
     }
 
+    /// Whether everything taken so far is with the socket and nothing speaks against more.
+    pub(super) fn is_drained(&self) -> bool {
+        self.send_error == 0 && !self.in_flight && self.backlog_bytes() == 0
+    }
+
+    /// Whether silence about success will do: nobody waits for it.
+    pub(super) fn may_send_quickly(&self) -> bool {
+        self.live && !self.want_write && !self.socket_full
+    }
+
     /// Notes that `count` more bytes left; when all did, the queue moves up and spare buffers go to the pool.
     pub(super) fn advance_sent(&mut self, pool: &mut Pool, count: usize) {
         self.sent += count;
@@ -334,6 +350,7 @@ impl Connection {
             return;
         }
         self.sent = 0;
+        self.socket_full = false;
         let next = std::mem::take(&mut self.queued);
         pool.put(std::mem::replace(&mut self.sending, next));
     }

@@ -1,8 +1,11 @@
 //! The ring itself: set-up with what the kernel offers, and entering it.
 
+use crate::poller::Received;
+use crate::poller::epoll::recv_into;
+use crate::socket;
 use io_uring::{IoUring, Probe, opcode, squeue, types};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
 /// The flag of io_uring_enter(2) that fetches completions and runs deferred work.
@@ -24,6 +27,9 @@ pub(super) struct Ring {
     pub(super) deferred: bool,
     /// The kernel knows multishot receive.
     pub(super) multishot: bool,
+    /// Sends can be asked to be silent about success, see [`send_quick`]. Needs `deferred`, without which there is
+    /// no moment at which all their failures are known.
+    pub(super) quick_send: bool,
     enabled: bool,
     /// Index in the owner's table of registered rings.
     registered: Option<u32>,
@@ -37,7 +43,7 @@ fn unsupported(what: &str) -> io::Error {
 impl Ring {
     /// Sets a ring up, not yet bound to a thread, with as many of the helpful flags as the kernel takes.
     pub(super) fn open(submissions: u32, completions: u32) -> io::Result<Self> {
-        self_test()?;
+        let quick_send = self_test()?;
         let build = |level: u32| {
             let mut builder = IoUring::builder();
             builder.setup_clamp().setup_cqsize(completions).dontfork();
@@ -80,7 +86,15 @@ impl Ring {
         }
         // Came with the same release as multishot receive, which has no code of its own.
         let multishot = probe.is_supported(opcode::SendZc::CODE);
-        Ok(Ring { io, deferred: level >= 2, multishot, enabled: level < 2, registered: None })
+        let deferred = level >= 2;
+        Ok(Ring {
+            io,
+            deferred,
+            multishot,
+            quick_send: quick_send && deferred,
+            enabled: level < 2,
+            registered: None,
+        })
     }
 
     /// Binds the ring to the calling thread, once.
@@ -179,16 +193,71 @@ impl Ring {
     pub(super) fn has_unsubmitted(&mut self) -> bool {
         !self.io.submission().is_empty()
     }
+
+    /// Whether everything submitted before the last `enter` that ended there is in the completion queue.
+    pub(super) fn is_settled(&mut self) -> bool {
+        let queue = self.io.submission();
+        queue.is_empty() && !queue.cq_overflow()
+    }
 }
 
-/// Whether the kernel lets this process use rings at all: a filter may allow the set-up and refuse the rest.
-fn self_test() -> io::Result<()> {
-    let mut ring = IoUring::new(2)?;
-    // SAFETY: names no memory.
-    unsafe { ring.submission().push(&opcode::Nop::new().build()) }.map_err(io::Error::other)?;
-    ring.submit_and_wait(1)?;
-    match ring.completion().next() {
-        Some(done) if done.result() == 0 => Ok(()),
-        _ => Err(unsupported("a working submission queue")),
+/// A send that ends while it is submitted and has a completion only unless all of `bytes` was taken by the socket.
+pub(super) fn send_quick(fd: RawFd, bytes: &[u8]) -> squeue::Entry {
+    opcode::Send::new(types::Fd(fd), bytes.as_ptr(), bytes.len() as u32)
+        .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL)
+        .build()
+        .flags(squeue::Flags::SKIP_SUCCESS)
+}
+
+/// A send that waits until all of `bytes` is taken by the socket.
+pub(super) fn send_patient(fd: RawFd, bytes: &[u8]) -> squeue::Entry {
+    opcode::Send::new(types::Fd(fd), bytes.as_ptr(), bytes.len() as u32)
+        .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+        .build()
+}
+
+/// Checks that the kernel lets this process use rings at all: a filter may allow the set-up and refuse the rest.
+/// Returns whether it keeps what [`send_quick`] relies on, which no feature bit tells.
+fn self_test() -> io::Result<bool> {
+    let mut ring = IoUring::new(4)?;
+    let nop = opcode::Nop::new().build().user_data(1);
+    submit(&mut ring, std::slice::from_ref(&nop))?;
+    if next_result(&mut ring, 1) != Some(0) {
+        return Err(unsupported("a working submission queue"));
     }
+    if !ring.params().is_feature_skip_cqe_on_success() {
+        return Ok(false);
+    }
+    let (sender, receiver) = socket::pair()?;
+    socket::set_send_buffer(sender.as_fd(), 4096)?;
+    let bytes = vec![0; 128 * 1024];
+    // A small send is silent about its success.
+    submit(&mut ring, &[send_quick(sender.as_raw_fd(), &bytes[..100]).user_data(2), nop])?;
+    if next_result(&mut ring, 1) != Some(0) || !ring.completion().is_empty() {
+        return Ok(false);
+    }
+    // One that does not fit tells how much did.
+    submit(&mut ring, &[send_quick(sender.as_raw_fd(), &bytes).user_data(3)])?;
+    let Some(sent) = next_result(&mut ring, 3).and_then(|sent| usize::try_from(sent).ok()) else {
+        return Ok(false);
+    };
+    let mut arrived = Vec::with_capacity(bytes.len());
+    while let Received::Data(_) = recv_into(receiver.as_fd(), &mut arrived, bytes.len())? {}
+    Ok(sent > 0 && sent < bytes.len() && arrived.len() == 100 + sent)
+}
+
+/// Submits requests that end at once and waits for a completion.
+fn submit(ring: &mut IoUring, requests: &[squeue::Entry]) -> io::Result<()> {
+    for request in requests {
+        // SAFETY: the requests end at once or are known to have ended before their memory goes: a send with
+        // MSG_DONTWAIT never outlasts its submission.
+        unsafe { ring.submission().push(request) }.map_err(io::Error::other)?;
+    }
+    ring.submit_and_wait(1)?;
+    Ok(())
+}
+
+/// The result of the next completion if it is the one expected.
+fn next_result(ring: &mut IoUring, user_data: u64) -> Option<i32> {
+    ring.completion().next().filter(|done| done.user_data() == user_data).map(|done| done.result())
 }

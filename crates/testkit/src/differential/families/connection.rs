@@ -180,7 +180,8 @@ fn client_kill(g: &mut Gen) {
     let mut command = Command::new("CLIENT KILL");
     if g.rng.percent(4) {
         let client = g.any_client();
-        g.push(if g.rng.percent(50) { command.word(Word::ClientAddress(client)) } else { command.arg("1.2.3.4:5") });
+        let known = g.rng.percent(50);
+        g.push(if known { command.word(Word::ClientAddress(client)) } else { command.arg("1.2.3.4:5") });
         return;
     }
     for _ in 0..1 + g.rng.below(3) {
@@ -226,7 +227,7 @@ fn client_reply(g: &mut Gen) {
     encode(&Command::new("CLIENT REPLY").token("ON").bytes(), &mut bytes);
     g.push_action(Action::Raw(bytes));
     // An error for the names, which a reply that is not sent cannot count.
-    g.push(Command::new("CLIENT REPLY").token(silence).arg("extra"));
+    g.push_exact(Command::new("CLIENT REPLY").token(silence).arg("extra"));
 }
 
 fn client_setinfo(g: &mut Gen) {

@@ -57,7 +57,6 @@ fn inline(g: &mut Gen) {
         b"ECHO \"a\"b\r\n",
         b"ECHO 'a'b\r\n",
         b"ECHO a\"b\"\r\n",
-        b"ECHO \x00\r\n",
         b"ECHO a\tb\r\n",
         b"PING\r\r\n",
     ];

@@ -158,9 +158,10 @@ fn mset(g: &mut Gen) {
     g.push(command);
 }
 
-/// MSETEX with a time that has passed stores the keys all the same and leaves their removal to expiry. Such
-/// times are drawn only while the background expiry is off: otherwise DBSIZE would depend on the moment.
 fn msetex(g: &mut Gen) {
+    if g.rng.percent(6) {
+        return msetex_in_the_past(g);
+    }
     let pairs = pairs(g, 3);
     let count = match g.rng.below(20) {
         0 => (pairs.len() / 2 + 1).to_string().into_bytes(),
@@ -179,10 +180,7 @@ fn msetex(g: &mut Gen) {
             }
         } else {
             match g.rng.below(10) {
-                0..6 => {
-                    let past = g.lazy_expiry_only;
-                    command = g.expiry(command, past);
-                }
+                0..6 => command = g.expiry(command, false),
                 6 | 7 => command = command.token("KEEPTTL"),
                 8 if g.rng.percent(50) => command = g.expiry(command.token("KEEPTTL"), false),
                 _ => {}
@@ -190,6 +188,19 @@ fn msetex(g: &mut Gen) {
         }
     }
     g.push(command);
+}
+
+/// Valkey stores such keys and leaves their removal to expiry, so that DBSIZE would depend on the moment:
+/// reading them right away settles it.
+fn msetex_in_the_past(g: &mut Gen) {
+    let keys = g.keys(3);
+    let mut command = Command::new("MSETEX").arg(keys.len().to_string());
+    for key in &keys {
+        command = command.arg(key).arg(g.short_value());
+    }
+    command = if g.rng.percent(50) { command.token("EXAT").arg("1000") } else { command.token("PXAT").arg("1") };
+    g.push_exact(command);
+    g.glue(Command::new("EXISTS").args(keys));
 }
 
 fn msetnx(g: &mut Gen) {

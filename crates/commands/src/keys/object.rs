@@ -1,0 +1,124 @@
+//! `OBJECT` and the names of types and encodings (<https://valkey.io/commands/object-encoding/>).
+//!
+//! Matches over [`Object`] have no catch-all: a new kind of value does not compile until it has its names here.
+
+use keyspace::evict::{Access, decayed, idle_seconds};
+use keyspace::{EntryRef, Value};
+use structures::object::Object;
+
+use super::look;
+use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
+
+/// The type's name, as `TYPE` and `SCAN … TYPE` spell it.
+pub fn type_name(entry: EntryRef<'_>) -> &'static str {
+    match entry.value() {
+        Value::Int(_) | Value::Bytes(_) => "string",
+        Value::Object(object) => match object {
+            Object::String(_) => "string",
+        },
+    }
+}
+
+/// Bytes that Valkey allots at most to a string that stands in one piece with its key.
+const EMBEDDED_MAX_BYTES: usize = 128;
+/// What such a piece holds beside the texts and the key's header.
+const EMBEDDED_FIXED_BYTES: usize = 14;
+
+/// Whether Valkey 9.1 would keep key and string in one piece (`embstr`). No expiry is added to it: one that comes
+/// later may take the piece over the limit.
+pub(super) fn is_embedded(key_len: usize, value_len: usize) -> bool {
+    let key_header = if key_len < 32 { 1 } else { 3 };
+    EMBEDDED_FIXED_BYTES + key_header + key_len + value_len <= EMBEDDED_MAX_BYTES
+}
+
+/// The encoding's name, as `OBJECT ENCODING` spells it. Strings: `int`; `embstr` while short (together with the key)
+/// and never edited; else `raw`.
+pub fn encoding_name(entry: EntryRef<'_>) -> &'static str {
+    match entry.value() {
+        Value::Int(_) => "int",
+        Value::Bytes(bytes) if entry.is_raw() || !is_embedded(entry.key().len(), bytes.len()) => "raw",
+        Value::Bytes(_) => "embstr",
+        Value::Object(object) => match object {
+            Object::String(_) => "raw",
+        },
+    }
+}
+
+/// `OBJECT ENCODING key`. O(1).
+pub fn object_encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    match look(ctx, key, encoding_name) {
+        Some(name) => ctx.reply.bulk(name.as_bytes()),
+        None => ctx.reply.null(),
+    }
+    Ok(Outcome::Done)
+}
+
+/// `OBJECT REFCOUNT key`: always 1, values are never shared between keys in a way clients could see. O(1).
+pub fn object_refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    match look(ctx, key, |_| ()) {
+        Some(()) => ctx.reply.int(1),
+        None => ctx.reply.null(),
+    }
+    Ok(Outcome::Done)
+}
+
+/// `OBJECT FREQ key`: the LFU counter as it stands now. Refused unless the policy keeps one. O(1).
+pub fn object_freq(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    let access = look(ctx, key, |entry| entry.access());
+    if access.is_some() && !ctx.limits.policy_is_lfu {
+        return Err(CommandError::text(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    let minute = Access::lfu_minute(ctx.space.now_ms);
+    match access {
+        Some(access) => ctx.reply.int(i64::from(decayed(access, minute, ctx.limits.lfu_decay_minutes))),
+        None => ctx.reply.null(),
+    }
+    Ok(Outcome::Done)
+}
+
+/// `OBJECT IDLETIME key`: seconds since the last use. Refused under the LFU policies, which do not know. O(1).
+pub fn object_idletime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 2);
+    let access = look(ctx, key, |entry| entry.access());
+    if access.is_some() && ctx.limits.policy_is_lfu {
+        return Err(CommandError::text(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+             between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    match access {
+        Some(access) => ctx.reply.int(i64::from(idle_seconds(access, ctx.space.now_ms))),
+        None => ctx.reply.null(),
+    }
+    Ok(Outcome::Done)
+}
+
+/// Lines of `OBJECT HELP`.
+const HELP: &[&str] = &[
+    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "ENCODING <key>",
+    "    Name how the value of <key> is stored.",
+    "FREQ <key>",
+    "    Give the logarithmic counter of uses of <key> that LFU policies keep.",
+    "IDLETIME <key>",
+    "    Give the seconds since <key> was last used.",
+    "REFCOUNT <key>",
+    "    Give the number of references to the value of <key>.",
+    "HELP",
+    "    Show these lines.",
+];
+
+/// `OBJECT HELP`. O(1).
+pub fn object_help(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> CommandResult {
+    ctx.reply.array(HELP.len());
+    for line in HELP {
+        ctx.reply.simple(line);
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,102 @@
+//! What a thread does ten times a second or `hz`: expiry, client limits, rates, memory.
+
+use std::sync::atomic::Ordering;
+
+use sys::clock::mono_ns;
+
+use crate::dispatch::{Moment, commit};
+use crate::node::{Node, used_memory_bytes};
+use crate::state::ThreadState;
+
+/// Buckets looked at per call for entries in sparse slab pages.
+const RELOCATION_BUCKETS: u32 = 512;
+
+/// One call; returns the slots of clients to close.
+pub fn run(
+    node: &'static Node,
+    state: &mut ThreadState,
+    moment: &Moment,
+    thread: usize,
+    ticks: u64,
+    hz: u64,
+) -> Vec<u32> {
+    if node.settings.active_expire.load(Ordering::Relaxed) {
+        expire(node, state, moment, thread, hz);
+    }
+    let mut closing = Vec::new();
+    let timeout_ms = i64::from(node.settings.timeout_seconds.load(Ordering::Relaxed)) * 1000;
+    for slot in 0..state.clients.slot_count() {
+        let Some(client) = state.clients.get_mut(slot) else { continue };
+        let idle_ms = moment.now_ms - client.meta.active_at_ms;
+        let waits = !matches!(client.waiting, crate::client::Waiting::No);
+        if client.meta.killed
+            || (timeout_ms > 0 && idle_ms > timeout_ms && !waits)
+            || (client.unsent() > 0 && crate::limits::output_exceeded(node, client, moment.now_ms))
+        {
+            closing.push(slot);
+        } else if idle_ms > 2000 && client.consumed == 0 && client.input.is_empty() {
+            client.input = Vec::new();
+        }
+    }
+    state.stats.rates.sample(
+        moment.now_ms,
+        state.stats.total_commands,
+        state.stats.net_input_bytes,
+        state.stats.net_output_bytes,
+    );
+    if thread == 0 {
+        node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
+        if ticks % hz == 0 {
+            ask_for_huge_pages();
+        }
+    }
+    let ThreadState { relocation, local, .. } = state;
+    if fragmented(local) {
+        relocation.run(&node.keyspace, local, RELOCATION_BUCKETS);
+    }
+    closing
+}
+
+/// Active expiry within its share of time: up to a quarter of the period at the usual effort.
+fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread: usize, hz: u64) {
+    let started = mono_ns();
+    let effort = u64::from(node.settings.active_expire_effort.load(Ordering::Relaxed)).clamp(1, 10);
+    // Slices of at most a millisecond, so that requests wait no longer for it.
+    let budget_ns = (1_000_000_000 / hz * (25 + 2 * (effort - 1)) / 100).min(1_000_000);
+    let ThreadState { expire, local, .. } = state;
+    let threads = node.threads.len() as u32;
+    expire.run(
+        &node.keyspace,
+        local,
+        thread as u32,
+        threads,
+        moment.now_ms,
+        || mono_ns() - started > budget_ns,
+        |local| commit(node, local, moment),
+    );
+    local.collect_garbage();
+    let spent = mono_ns() - started;
+    state.stats.expire_cycle_us += spent / 1000;
+    if spent > budget_ns {
+        state.stats.expire_time_cap_reached += 1;
+    }
+    let threshold = node.settings.latency_threshold_ms.load(Ordering::Relaxed);
+    if threshold > 0 && spent / 1_000_000 >= threshold {
+        node.latency.record("expire-cycle", moment.now_ms / 1000, spent / 1_000_000);
+    }
+}
+
+/// Whether slab pages hold much more than the entries in them.
+fn fragmented(_local: &keyspace::space::Local) -> bool {
+    let stats = structures::slab::stats();
+    stats.page_bytes > 16 << 20 && stats.live_bytes * 10 < stats.page_bytes * 7
+}
+
+/// Once the data is large, pages of 2 MiB save address translation on every look-up; a small node keeps small pages
+/// and so a small footprint.
+fn ask_for_huge_pages() {
+    const FROM_BYTES: u64 = 32 << 20;
+    if structures::slab::stats().page_bytes > FROM_BYTES {
+        sys::pages::PAGES.set_huge_pages(true);
+    }
+}

@@ -1,0 +1,495 @@
+//! From a parsed command to its reply: the list of gates, the locks, the body, the log.
+
+use std::sync::atomic::Ordering;
+
+use commands::facts::{Flags, KeyShape, keys_of};
+use commands::session::ReplyMode;
+use commands::table::Log;
+use commands::{Args, CommandError, CommandResult, Ctx, Outcome, Session};
+use keyspace::{Key, Locked, Space};
+use smallvec::SmallVec;
+use sys::clock::{tsc, tsc_to_ns};
+use wire::resp::ReplyWriter;
+
+use crate::client::Client;
+use crate::ctx::{BufferSizes, NodeCtx};
+use crate::node::{Node, used_memory_bytes};
+use crate::registry::{Command, Run};
+use crate::state::ThreadState;
+use crate::stats::{LogKind, LoggedCommand, Stats};
+
+/// What happened to a command.
+pub enum Done {
+    /// It ran (or was refused); the reply is in the client's buffer.
+    Replied,
+    /// A shard is busy: run it again later.
+    Busy(u32),
+    /// It needs the gate: run it again under it.
+    NeedsGate,
+    /// Its rest is in the client's `waiting`.
+    Waits,
+}
+
+/// Values that stay the same for a batch.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    /// Unix ms.
+    pub now_ms: i64,
+    /// How accesses are marked.
+    pub access: keyspace::evict::Access,
+    /// Parameters for data commands.
+    pub limits: commands::ctx::Limits,
+    /// `maxmemory` is set.
+    pub has_maxmemory: bool,
+    /// This thread.
+    pub thread: usize,
+}
+
+/// The key places of a command.
+pub type Places<'k> = SmallVec<[Key<'k>; 4]>;
+
+/// Works out where a command's keys are.
+#[inline(always)]
+pub fn places<'k>(node: &'static Node, command: &Command, args: &Args<'k>) -> Places<'k> {
+    let hasher = node.keyspace.hasher;
+    match command.facts.key_shape {
+        KeyShape::None => Places::new(),
+        KeyShape::One(at) => {
+            // Arity makes the argument sure to be there.
+            args.try_get(usize::from(at)).map(|k| hasher.place(k)).into_iter().collect()
+        }
+        KeyShape::Range(range) => {
+            let last =
+                if range.last < 0 { args.len() as isize + range.last as isize } else { range.last as isize };
+            (range.first as isize..=last)
+                .step_by(range.step as usize)
+                .filter_map(|i| args.try_get(i as usize))
+                .map(|k| hasher.place(k))
+                .collect()
+        }
+        KeyShape::Dynamic => match keys_of(command.facts, &args.to_vec()) {
+            Ok(keys) => keys.iter().filter_map(|(i, _)| args.try_get(*i as usize)).map(|k| hasher.place(k)).collect(),
+            Err(_) => Places::new(),
+        },
+    }
+}
+
+/// Refusals before the body, in Valkey's order. `Ok(false)`: nothing to do (the command was queued).
+fn gates(
+    node: &'static Node,
+    state: &mut ThreadState,
+    session: &mut Session,
+    command: &Command,
+    args: &Args<'_>,
+    moment: &Moment,
+) -> Result<(), CommandError> {
+    if !command.facts.accepts(args.len()) {
+        return Err(CommandError::Arity(command.facts.name.into()));
+    }
+    if let Run::Container = command.run {
+        return Err(CommandError::Arity(command.facts.name.into()));
+    }
+    if !session.authenticated && !command.has(Flags::NO_AUTH) {
+        return Err(CommandError::text("NOAUTH Authentication required."));
+    }
+    if moment.has_maxmemory {
+        let full = !make_room(node, state, moment);
+        let inside = session.multi.is_some() && command.facts.name != "discard";
+        if full && (command.has(Flags::DENYOOM) || (inside && command.facts.name == "exec" && session.multi.as_ref().is_some_and(|m| m.denies_oom))) {
+            return Err(CommandError::OutOfMemory);
+        }
+    }
+    Ok(())
+}
+
+/// Evicts until memory is below the limit or the time for it is over. `false` when memory stays full.
+pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) -> bool {
+    let limit = node.settings.maxmemory.load(Ordering::Relaxed);
+    if limit == 0 || used_memory_bytes() <= limit {
+        return true;
+    }
+    let options = node.settings.evict_options();
+    let started = tsc();
+    let mut evicted = 0u32;
+    let ThreadState { evictor, local, rng, .. } = state;
+    loop {
+        let ok = evictor.evict_one(
+            &node.keyspace,
+            local,
+            options,
+            moment.now_ms,
+            &mut || rng.next_u64(),
+            |local| commit(node, local, moment),
+        );
+        local.collect_garbage();
+        if !ok {
+            return used_memory_bytes() <= limit;
+        }
+        evicted += 1;
+        if used_memory_bytes() <= limit {
+            return true;
+        }
+        // A bounded share of time per command: others go on, the next command frees more.
+        if evicted % 16 == 0 && tsc_to_ns(tsc() - started) > 100_000 {
+            return true;
+        }
+    }
+}
+
+/// Sends the unit's effects to the log, while the shards are still held.
+#[inline(always)]
+pub fn commit(node: &'static Node, local: &mut keyspace::space::Local, moment: &Moment) {
+    if local.effects.is_active() && !local.effects.is_empty() {
+        crate::effects::commit(node, local, moment.thread, moment.now_ms);
+    }
+    local.effects.clear();
+}
+
+/// Queueing, gates, body, statistics of one command of `client`. With `gated` the caller holds the gate.
+pub fn run_command(
+    node: &'static Node,
+    state: &mut ThreadState,
+    slot: u32,
+    number: u16,
+    args: &Args<'_>,
+    first_key: Option<(u8, u32, u32)>,
+    moment: &Moment,
+    gated: bool,
+    client: &mut Client,
+) -> Done {
+    let command = node.registry.get(number);
+    let started = tsc();
+    let reply_from = client.out.len();
+    if client.session.reply_mode == ReplyMode::SkipNext {
+        client.session.reply_mode = ReplyMode::Skipping;
+    }
+    let refused = gates(node, state, &mut client.session, command, args, moment);
+    let result = match refused {
+        Err(error) => {
+            if let Some(multi) = &mut client.session.multi {
+                multi.aborted = true;
+            }
+            state.stats.commands[usize::from(number)].rejected += 1;
+            Err((error, true))
+        }
+        Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
+            crate::multi::queue(client, number, command, args);
+            return finish_reply(state, client, reply_from, Done::Replied);
+        }
+        Ok(()) => execute(node, state, slot, number, args, first_key, moment, gated, client).map_err(|e| (e, false)),
+    };
+    let done = match result {
+        Ok(done) => done,
+        Err((error, rejected)) => {
+            let text = error.to_string();
+            client.out.truncate(reply_from);
+            ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
+            state.stats.count_error(text.as_bytes());
+            if !rejected {
+                state.stats.commands[usize::from(number)].failed += 1;
+            }
+            Done::Replied
+        }
+    };
+    if let Done::Busy(_) | Done::NeedsGate = done {
+        client.out.truncate(reply_from);
+        if client.session.reply_mode == ReplyMode::Skipping {
+            client.session.reply_mode = ReplyMode::SkipNext;
+        }
+        return done;
+    }
+    let ticks = tsc().wrapping_sub(started);
+    account(node, state, number, args, moment, ticks, client, reply_from);
+    finish_reply(state, client, reply_from, done)
+}
+
+/// Honours CLIENT REPLY.
+fn finish_reply(_state: &mut ThreadState, client: &mut Client, reply_from: usize, done: Done) -> Done {
+    match client.session.reply_mode {
+        ReplyMode::On | ReplyMode::SkipNext => {}
+        ReplyMode::Off => client.out.truncate(reply_from),
+        ReplyMode::Skipping => {
+            client.out.truncate(reply_from);
+            client.session.reply_mode = ReplyMode::On;
+        }
+    }
+    done
+}
+
+/// Statistics, slow log, latency events.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn account(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    ticks: u64,
+    client: &mut Client,
+    reply_from: usize,
+) {
+    let stats = &mut state.stats;
+    stats.total_commands += 1;
+    client.meta.commands += 1;
+    client.meta.last_command = number;
+    let row = &mut stats.commands[usize::from(number)];
+    row.calls += 1;
+    row.ticks += ticks;
+    let ns = tsc_to_ns(ticks);
+    if node.settings.latency_tracking.load(Ordering::Relaxed) {
+        row.latency.get_or_insert_default().record(ns);
+    }
+    let us = (ns / 1000) as i64;
+    let slow = node.settings.slower_than_us.load(Ordering::Relaxed);
+    let request = node.settings.request_larger_bytes.load(Ordering::Relaxed);
+    let reply = node.settings.reply_larger_bytes.load(Ordering::Relaxed);
+    let reply_bytes = client.out.len().saturating_sub(reply_from) as i64;
+    let is_slow = slow >= 0 && us >= slow;
+    let is_large_reply = reply >= 0 && reply_bytes >= reply;
+    let is_large_request = request >= 0 && args.bytes() as i64 >= request;
+    if is_slow || is_large_request || is_large_reply {
+        let command = node.registry.get(number);
+        if !command.has(Flags::SKIP_COMMANDLOG) {
+            let mut log = |kind, value| log_command(node, stats, kind, value, args, moment, client);
+            if is_slow {
+                log(LogKind::Slow, us);
+            }
+            if is_large_request {
+                log(LogKind::LargeRequest, args.bytes() as i64);
+            }
+            if is_large_reply {
+                log(LogKind::LargeReply, reply_bytes);
+            }
+        }
+    }
+    let threshold = node.settings.latency_threshold_ms.load(Ordering::Relaxed);
+    if threshold > 0 && us as u64 >= threshold * 1000 {
+        let fast = node.registry.get(number).has(Flags::FAST);
+        let event = if fast { "fast-command" } else { "command" };
+        node.latency.record(event, moment.now_ms / 1000, us as u64 / 1000);
+    }
+}
+
+/// Puts a command into one of the command logs.
+#[cold]
+fn log_command(
+    node: &'static Node,
+    stats: &mut Stats,
+    kind: LogKind,
+    value: i64,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &Client,
+) {
+    const ARGS_MAX: usize = 32;
+    const ARG_BYTES_MAX: usize = 128;
+    let max = node.settings.log_lengths[kind as usize].load(Ordering::Relaxed) as usize;
+    if max == 0 {
+        return;
+    }
+    let mut shown: Vec<Vec<u8>> = Vec::new();
+    for (i, arg) in args.from(0).enumerate() {
+        if i == ARGS_MAX - 1 && args.len() > ARGS_MAX {
+            shown.push(format!("... ({} more arguments)", args.len() - ARGS_MAX + 1).into_bytes());
+            break;
+        }
+        if arg.len() > ARG_BYTES_MAX {
+            let mut cut = arg[..ARG_BYTES_MAX].to_vec();
+            cut.extend_from_slice(format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX).as_bytes());
+            shown.push(cut);
+        } else {
+            shown.push(arg.to_vec());
+        }
+    }
+    let log = &mut stats.logs[kind as usize];
+    log.push_front(LoggedCommand {
+        id: node.next_log_id.fetch_add(1, Ordering::Relaxed),
+        at_seconds: moment.now_ms / 1000,
+        value,
+        args: shown,
+        addr: client.meta.addr.clone(),
+        name: client.session.name.clone(),
+    });
+    log.truncate(max);
+}
+
+/// Locks what the command needs and runs its body.
+#[allow(clippy::too_many_arguments)]
+fn execute(
+    node: &'static Node,
+    state: &mut ThreadState,
+    slot: u32,
+    number: u16,
+    args: &Args<'_>,
+    first_key: Option<(u8, u32, u32)>,
+    moment: &Moment,
+    gated: bool,
+    client: &mut Client,
+) -> Result<Done, CommandError> {
+    let command = node.registry.get(number);
+    if command.gate && !gated {
+        return Ok(Done::NeedsGate);
+    }
+    match command.facts.name {
+        "exec" => return crate::multi::exec(node, state, slot, moment, gated, client),
+        "watch" | "unwatch" | "discard" | "multi" => {
+            return crate::multi::transaction(node, state, command, args, moment, client);
+        }
+        _ => {}
+    }
+    let locked = if gated {
+        Locked::gate()
+    } else if command.has_keys() {
+        let taken = match (command.facts.key_shape, first_key) {
+            (KeyShape::One(at), Some((_, shard, order))) => {
+                node.keyspace.lock(&[Key { bytes: args.get(usize::from(at)), shard, order }])
+            }
+            _ => node.keyspace.lock(&places(node, command, args)),
+        };
+        match taken {
+            Ok(locked) => locked,
+            Err(shard) => return Ok(Done::Busy(shard)),
+        }
+    } else {
+        Locked::none()
+    };
+    let (result, locked) = run_body(node, state, number, args, first_key, moment, locked, client);
+    drop(locked);
+    Ok(match result? {
+        Outcome::Done => Done::Replied,
+        Outcome::Busy(shard) => Done::Busy(shard),
+        Outcome::NeedsGate => Done::NeedsGate,
+        Outcome::Continue(continuation) => {
+            client.waiting = crate::client::Waiting::Slices(continuation);
+            Done::Waits
+        }
+        Outcome::Worker(job) => {
+            client.waiting = crate::client::Waiting::Worker;
+            let token = client.token;
+            state.jobs.push((token, job));
+            Done::Waits
+        }
+    })
+}
+
+/// Runs a command's body under `locked` and logs what it did (at the end of the transaction, inside one). Returns the
+/// locks for the next command of a unit.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub fn run_body(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    first_key: Option<(u8, u32, u32)>,
+    moment: &Moment,
+    locked: Locked<'static>,
+    client: &mut Client,
+) -> (CommandResult, Locked<'static>) {
+    let command = node.registry.get(number);
+    let ThreadState { local, rng, clients, stats, in_unit, .. } = state;
+    let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
+    let buffers = BufferSizes {
+        input: client.input.len() - client.consumed,
+        input_free: client.input.capacity() - client.input.len(),
+        output: client.out.len() - client.sent,
+        total: size_of::<Client>() + client.input.capacity() + client.out.capacity(),
+    };
+    let mut space =
+        Space::new(&node.keyspace, local, locked, client.session.db, moment.now_ms, moment.access);
+    space.touch = !client.session.no_touch;
+    let resp = client.session.resp;
+    let mut ctx = Ctx {
+        space,
+        reply: ReplyWriter::new(&mut client.out, resp),
+        session: &mut client.session,
+        rng,
+        limits: moment.limits,
+        first_key,
+    };
+    let (mut result, mut ctx) = match command.run {
+        Run::Data(run) => (run(&mut ctx, args), ctx),
+        Run::Node(run) => {
+            let thread = moment.thread;
+            let mut wide =
+                NodeCtx { data: ctx, node, meta: &mut client.meta, buffers, clients, stats, thread, command: number };
+            (run(&mut wide, args), wide.data)
+        }
+        Run::Container => (Err(CommandError::Arity(command.facts.name.into())), ctx),
+    };
+    if *in_unit {
+        // Inside a transaction nothing waits: slices run one after the other.
+        while let Ok(Outcome::Continue(mut slice)) = result {
+            result = slice(&mut ctx);
+        }
+    }
+    let counters = &ctx.space.local.counters;
+    let changed = counters.changes - before.0 > counters.expired_keys - before.1;
+    if changed {
+        log_change(&mut ctx, command, args, before.2, result.is_ok());
+    }
+    if !*in_unit {
+        commit(node, ctx.space.local, moment);
+    }
+    (result, ctx.space.into_locked())
+}
+
+/// Runs the next slice of a command that goes on. `true` when it is done (or failed); the reply is written.
+pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, client: &mut Client) -> bool {
+    let crate::client::Waiting::Slices(mut slice) = std::mem::take(&mut client.waiting) else { return true };
+    let ThreadState { local, rng, .. } = state;
+    let db = client.session.db;
+    let space = Space::new(&node.keyspace, local, Locked::none(), db, moment.now_ms, moment.access);
+    let resp = client.session.resp;
+    let mut ctx = Ctx {
+        space,
+        reply: ReplyWriter::new(&mut client.out, resp),
+        session: &mut client.session,
+        rng,
+        limits: moment.limits,
+        first_key: None,
+    };
+    let result = slice(&mut ctx);
+    commit(node, ctx.space.local, moment);
+    drop(ctx);
+    match result {
+        Ok(Outcome::Continue(next)) => {
+            client.waiting = crate::client::Waiting::Slices(next);
+            false
+        }
+        Ok(Outcome::Busy(_) | Outcome::NeedsGate) => {
+            client.waiting = crate::client::Waiting::Slices(slice);
+            false
+        }
+        Ok(Outcome::Worker(job)) => {
+            client.waiting = crate::client::Waiting::Worker;
+            state.jobs.push((client.token, job));
+            true
+        }
+        Ok(Outcome::Done) => true,
+        Err(error) => {
+            let text = error.to_string();
+            ReplyWriter::new(&mut client.out, resp).error(&text);
+            state.stats.count_error(text.as_bytes());
+            true
+        }
+    }
+}
+
+/// A command that changed something leaves an effect, or the process says so.
+#[inline(always)]
+fn log_change(ctx: &mut Ctx<'_>, command: &Command, args: &Args<'_>, effects_before: usize, ok: bool) {
+    match command.log {
+        Log::Verbatim if ok => {
+            if ctx.space.local.effects.is_active() {
+                ctx.effect(&args.to_vec());
+            }
+        }
+        _ => debug_assert!(
+            ctx.space.local.effects.len() > effects_before,
+            "{} changed the keyspace without an effect",
+            command.facts.name
+        ),
+    }
+}

@@ -1,0 +1,729 @@
+//! One I/O thread: read and parse what is ready, prefetch, execute in order, write, look after timers.
+//!
+//! A tick handles all ready connections together. Their commands form one batch; before a window of it runs, the
+//! memory that its keys need is asked for in three steps (shard, bucket, entry), so that the misses of up to
+//! [`WINDOW`] keys overlap. Prefetching is a hint: execution looks everything up again, in each connection's order.
+
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use commands::Args;
+use sys::clock::{mono_ns, wall_ms};
+use sys::poller::{AnyPoller, Event, Poller, Received};
+use sys::thread::prefetch_addr;
+use wire::resp::ReplyWriter;
+use wire::resp::parse::{Limits, Parsed, RequestParser, Span};
+
+use crate::client::{Client, Waiting};
+use crate::dispatch::{self, Done, Moment};
+use crate::listener::Listeners;
+use crate::mailbox::Mail;
+use crate::node::Node;
+use crate::state::ThreadState;
+
+/// Commands whose memory is asked for at a time.
+const WINDOW: usize = 32;
+/// Bytes read from one connection at a time.
+const READ_BYTES: usize = 16 * 1024;
+/// Bytes read at a time while a large argument arrives.
+const READ_LARGE_BYTES: usize = 1024 * 1024;
+/// Commands of one connection per tick; the rest waits its turn.
+const COMMANDS_PER_TICK: usize = 1024;
+/// Replies held back per connection before its next commands wait for the peer to read.
+const UNSENT_PAUSE_BYTES: usize = 1024 * 1024;
+/// Buffers kept for the next connection that needs one.
+const SPARE_BUFFERS: usize = 64;
+/// Tokens from here on are not clients.
+const TOKEN_WAKER: u64 = u64::MAX;
+const TOKEN_LISTENER: u64 = u64::MAX - 1024;
+
+/// A parsed command of the batch.
+#[derive(Clone, Copy)]
+struct Pending {
+    slot: u32,
+    /// Number in the registry, or `u16::MAX` when there is no such command.
+    command: u16,
+    first_span: u32,
+    span_count: u32,
+    /// Where the next command of the connection begins.
+    next: u32,
+    /// Place of the first key: argument (0 = none), shard, order.
+    key_arg: u8,
+    shard: u32,
+    order: u32,
+}
+
+/// One I/O thread.
+pub struct IoThread {
+    node: &'static Node,
+    index: usize,
+    poller: AnyPoller,
+    events: Vec<Event>,
+    batch: Vec<Pending>,
+    spans: Vec<Span>,
+    /// Clients with input left from the last tick.
+    ready: Vec<u32>,
+    /// Clients with replies to send.
+    dirty: Vec<u32>,
+    /// Clients parked on a busy shard, or whose command goes on.
+    waiting: Vec<u32>,
+    spare_in: Vec<Vec<u8>>,
+    spare_out: Vec<Vec<u8>>,
+    listeners: Option<Listeners>,
+    next_cron_ns: u64,
+    cron_ticks: u64,
+}
+
+impl IoThread {
+    /// Thread number `index`; the first one also accepts.
+    pub fn new(node: &'static Node, index: usize, poller: AnyPoller, listeners: Option<Listeners>) -> Self {
+        IoThread {
+            node,
+            index,
+            poller,
+            events: Vec::new(),
+            batch: Vec::new(),
+            spans: Vec::new(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            waiting: Vec::new(),
+            spare_in: Vec::new(),
+            spare_out: Vec::new(),
+            listeners,
+            next_cron_ns: 0,
+            cron_ticks: 0,
+        }
+    }
+
+    /// Runs until the node stops.
+    pub fn run(mut self) -> std::io::Result<()> {
+        let node = self.node;
+        let me = &node.threads[self.index];
+        self.poller.add_listener(me.mailbox.waker().as_fd(), TOKEN_WAKER)?;
+        if let Some(listeners) = &self.listeners {
+            for (i, fd) in listeners.fds().enumerate() {
+                self.poller.add_listener(fd, TOKEN_LISTENER + i as u64)?;
+            }
+        }
+        while !node.is_stopping() {
+            let timeout = self.timeout();
+            let mut events = std::mem::take(&mut self.events);
+            self.poller.wait(timeout, &mut events)?;
+            node.gate.enter(self.index);
+            let mut state = me.lock_state();
+            let now_ms = wall_ms() as i64;
+            let moment = self.moment(&mut state, now_ms);
+            state.stats.ticks += 1;
+            self.take_events(&mut state, &events, &moment);
+            self.events = events;
+            self.take_mail(&mut state, &moment);
+            self.take_ready(&mut state, &moment);
+            let mut state = self.run_batch(state, &moment);
+            self.run_waiting(&mut state, &moment);
+            self.flush(&mut state, &moment);
+            state.local.collect_garbage();
+            self.start_jobs(&mut state);
+            let now_ns = mono_ns();
+            if now_ns >= self.next_cron_ns {
+                self.cron(&mut state, &moment, now_ns);
+            }
+            drop(state);
+            node.gate.leave(self.index);
+            crate::effects::merge(node);
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let slices = self.waiting.iter().any(|_| true);
+        if !self.ready.is_empty() || slices {
+            // Someone waits for us: look at sockets without sleeping. A client parked on a shard is woken by mail.
+            return Some(if self.ready.is_empty() { Duration::from_micros(100) } else { Duration::ZERO });
+        }
+        Some(Duration::from_nanos(self.next_cron_ns.saturating_sub(mono_ns()).max(1)))
+    }
+
+    fn moment(&self, state: &mut ThreadState, now_ms: i64) -> Moment {
+        let settings = &self.node.settings;
+        Moment {
+            now_ms,
+            access: settings.access(now_ms, state.rng.next_u32()),
+            limits: settings.command_limits(),
+            has_maxmemory: settings.maxmemory.load(Ordering::Relaxed) > 0,
+            thread: self.index,
+        }
+    }
+
+    fn take_events(&mut self, state: &mut ThreadState, events: &[Event], moment: &Moment) {
+        for event in events {
+            if event.token >= TOKEN_LISTENER {
+                self.take_other_event(state, event, moment);
+                continue;
+            }
+            let Some(slot) = state.clients.slot_of(event.token) else { continue };
+            if event.writable
+                && let Some(client) = state.clients.get_mut(slot)
+            {
+                client.dirty = true;
+                self.dirty.push(slot);
+            }
+            if event.readable || event.closed {
+                self.read(state, slot, moment);
+            }
+        }
+    }
+
+    fn take_other_event(&mut self, state: &mut ThreadState, event: &Event, moment: &Moment) {
+        if event.token == TOKEN_WAKER {
+            self.node.threads[self.index].mailbox.waker().drain();
+            return;
+        }
+        let Some(listeners) = self.listeners.take() else { return };
+        listeners.accept(self.node, (event.token - TOKEN_LISTENER) as usize, |fd, peer, is_unix| {
+            let node = self.node;
+            let least = (0..node.threads.len())
+                .min_by_key(|&t| node.threads[t].connections.load(Ordering::Relaxed))
+                .unwrap_or(0);
+            node.threads[least].connections.fetch_add(1, Ordering::Relaxed);
+            if least == self.index {
+                self.adopt(state, fd, peer, is_unix, moment);
+            } else {
+                node.threads[least].mailbox.send(Mail::Accepted { fd, peer, is_unix });
+            }
+        });
+        self.listeners = Some(listeners);
+    }
+
+    /// Takes care of a new connection.
+    fn adopt(
+        &mut self,
+        state: &mut ThreadState,
+        fd: std::os::fd::OwnedFd,
+        peer: sys::socket::Peer,
+        is_unix: bool,
+        moment: &Moment,
+    ) {
+        let token = state.clients.next_token();
+        let added = self.poller.add(fd.as_fd(), token);
+        let client = crate::listener::new_client(self.node, fd, peer, is_unix, token, moment.now_ms);
+        state.stats.total_connections += 1;
+        state.clients.insert(Box::new(client));
+        if added.is_err() {
+            self.close(state, token as u32, moment);
+        }
+    }
+
+    fn take_mail(&mut self, state: &mut ThreadState, moment: &Moment) {
+        let mailbox = &self.node.threads[self.index].mailbox;
+        mailbox.take_shard_free();
+        for mail in mailbox.take() {
+            match mail {
+                Mail::Accepted { fd, peer, is_unix } => self.adopt(state, fd, peer, is_unix, moment),
+                Mail::Reply { token, bytes } => {
+                    let Some(slot) = state.clients.slot_of(token) else { continue };
+                    let Some(client) = state.clients.get_mut(slot) else { continue };
+                    client.waiting = Waiting::No;
+                    if client.session.reply_mode == commands::session::ReplyMode::On {
+                        client.out.extend_from_slice(&bytes);
+                    }
+                    client.dirty = true;
+                    self.dirty.push(slot);
+                    self.ready.push(slot);
+                }
+                Mail::CloseMarked => {
+                    let marked: Vec<u32> = (0..state.clients.slot_count())
+                        .filter(|&s| state.clients.get_mut(s).is_some_and(|c| c.meta.killed))
+                        .collect();
+                    for slot in marked {
+                        self.close(state, slot, moment);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads what a connection has and parses it.
+    #[inline]
+    fn read(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
+        let Some(client) = state.clients.get_mut(slot) else { return };
+        if client.input.capacity() == 0
+            && let Some(buffer) = self.spare_in.pop()
+        {
+            client.input = buffer;
+        }
+        let max = if client.wanted > READ_BYTES { client.wanted.min(READ_LARGE_BYTES) } else { READ_BYTES };
+        state.stats.total_reads += 1;
+        match self.poller.recv(client.fd.as_fd(), client.token, &mut client.input, max) {
+            Ok(Received::Data(count)) => {
+                client.meta.net_in_bytes += count as u64;
+                state.stats.net_input_bytes += count as u64;
+                client.meta.active_at_ms = moment.now_ms;
+                client.wanted = client.wanted.saturating_sub(count);
+                self.parse(state, slot);
+            }
+            Ok(Received::WouldBlock) => {}
+            Ok(Received::Eof) | Err(_) => {
+                client.gone = true;
+                self.close(state, slot, moment);
+            }
+        }
+    }
+
+    /// Parses the input of connections that had some left.
+    fn take_ready(&mut self, state: &mut ThreadState, _moment: &Moment) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for slot in ready.drain(..) {
+            self.parse(state, slot);
+        }
+        // Parsing may have put slots onto the fresh list: keep both its contents and the allocation.
+        std::mem::swap(&mut ready, &mut self.ready);
+        self.ready.append(&mut ready);
+    }
+
+    /// Turns a connection's input into commands of the batch.
+    #[inline]
+    fn parse(&mut self, state: &mut ThreadState, slot: u32) {
+        let Some(client) = state.clients.get_mut(slot) else { return };
+        if !matches!(client.waiting, Waiting::No) || client.stopped || client.session.close_after_reply {
+            return;
+        }
+        if client.unsent() > UNSENT_PAUSE_BYTES {
+            // The peer does not read: its commands wait until it does.
+            return;
+        }
+        let node = self.node;
+        let limits = Limits {
+            max_bulk_bytes: node.settings.proto_max_bulk_bytes.load(Ordering::Relaxed),
+            authenticated: client.session.authenticated,
+            ..Limits::default()
+        };
+        let mut at = client.consumed;
+        for _ in 0..COMMANDS_PER_TICK {
+            if at >= client.input.len() {
+                return;
+            }
+            let first_span = self.spans.len();
+            match client.parser.parse(&mut client.input, at, &limits, &mut self.spans) {
+                Ok(Parsed::Complete { next }) => {
+                    let span_count = self.spans.len() - first_span;
+                    let mut pending = Pending {
+                        slot,
+                        command: u16::MAX,
+                        first_span: first_span as u32,
+                        span_count: span_count as u32,
+                        next: next as u32,
+                        key_arg: 0,
+                        shard: 0,
+                        order: 0,
+                    };
+                    if span_count > 0 {
+                        let args = Args::new(&client.input, &self.spans[first_span..]);
+                        if let Ok(number) = node.registry.find(&args) {
+                            pending.command = number;
+                        }
+                    }
+                    self.batch.push(pending);
+                    at = next;
+                }
+                Ok(Parsed::Incomplete { wanted }) => {
+                    client.wanted = wanted;
+                    let most = node.settings.query_buffer_max_bytes.load(Ordering::Relaxed) as usize;
+                    if client.input.len() - client.consumed > most {
+                        state.stats.query_buffer_disconnections += 1;
+                        client.meta.killed = true;
+                        client.dirty = true;
+                        self.dirty.push(slot);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    // Answered in its turn, behind the commands before it.
+                    self.batch.push(Pending {
+                        slot,
+                        command: u16::MAX,
+                        first_span: first_span as u32,
+                        span_count: 0,
+                        next: u32::MAX,
+                        key_arg: 0,
+                        shard: 0,
+                        order: 0,
+                    });
+                    client.protocol_error = Some(error);
+                    return;
+                }
+            }
+        }
+        self.ready.push(slot);
+    }
+
+    /// Executes the batch.
+    fn run_batch<'s>(
+        &mut self,
+        mut state: MutexGuard<'s, ThreadState>,
+        moment: &Moment,
+    ) -> MutexGuard<'s, ThreadState> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let spans = std::mem::take(&mut self.spans);
+        let mut at = 0;
+        while at < batch.len() {
+            let end = (at + WINDOW).min(batch.len());
+            self.prefetch(&mut state, &mut batch[at..end], &spans);
+            for pending in &batch[at..end] {
+                if self.run_one(&mut state, pending, &spans, moment, false) {
+                    // Global commands: let go of our state, stop the others, run alone.
+                    drop(state);
+                    let gate = self.node.gate.take(self.index);
+                    state = self.node.threads[self.index].lock_state();
+                    self.run_one(&mut state, pending, &spans, moment, true);
+                    drop(state);
+                    drop(gate);
+                    state = self.node.threads[self.index].lock_state();
+                }
+            }
+            at = end;
+        }
+        batch.clear();
+        self.batch = batch;
+        self.spans = spans;
+        self.spans.clear();
+        state
+    }
+
+    /// Asks for the memory of a window's keys, in three steps so that misses overlap.
+    #[inline]
+    fn prefetch(&mut self, state: &mut ThreadState, window: &mut [Pending], spans: &[Span]) {
+        let node = self.node;
+        let keyspace = &node.keyspace;
+        for pending in window.iter_mut() {
+            if pending.command == u16::MAX {
+                continue;
+            }
+            let Some(at) = node.registry.get(pending.command).facts.simple_key() else { continue };
+            let Some(client) = state.clients.get_mut(pending.slot) else { continue };
+            let span = pending.first_span as usize + usize::from(at);
+            if u32::from(at) >= pending.span_count || client.input.is_empty() {
+                continue;
+            }
+            let key = keyspace.hasher.place(spans[span].of(&client.input));
+            pending.key_arg = at;
+            pending.shard = key.shard;
+            pending.order = key.order;
+            prefetch_addr(keyspace.shard(key.shard).address());
+        }
+        if window.len() < 2 {
+            // Nothing to overlap with.
+            return;
+        }
+        for pending in window.iter().filter(|p| p.key_arg > 0) {
+            if let Some(shard) = keyspace.shard(pending.shard).try_lock()
+                && let Some(table) = shard.table(0)
+            {
+                prefetch_addr(table.bucket_address(pending.order));
+            }
+        }
+        for pending in window.iter().filter(|p| p.key_arg > 0) {
+            if let Some(shard) = keyspace.shard(pending.shard).try_lock()
+                && let Some(table) = shard.table(0)
+                && let Some(entry) = table.candidate_address(pending.order)
+            {
+                prefetch_addr(entry);
+                prefetch_addr(entry + 64);
+            }
+        }
+    }
+
+    /// Executes one command. `true` when it needs the gate.
+    #[inline]
+    fn run_one(
+        &mut self,
+        state: &mut ThreadState,
+        pending: &Pending,
+        spans: &[Span],
+        moment: &Moment,
+        gated: bool,
+    ) -> bool {
+        let slot = pending.slot;
+        // Taken out, so that commands which look at all clients see the others.
+        let Some(mut client) = state.clients.take(slot) else { return false };
+        if client.stopped || client.session.close_after_reply || client.meta.killed {
+            state.clients.put_back(slot, client);
+            return false;
+        }
+        if !client.dirty {
+            client.dirty = true;
+            self.dirty.push(slot);
+            if client.out.capacity() == 0
+                && let Some(buffer) = self.spare_out.pop()
+            {
+                client.out = buffer;
+            }
+        }
+        let needs_gate = match self.run_with(state, &mut client, pending, spans, moment, gated) {
+            Ran::Next => {
+                client.consumed = pending.next as usize;
+                false
+            }
+            Ran::Stop { consumed } => {
+                if consumed {
+                    client.consumed = pending.next as usize;
+                }
+                client.stopped = true;
+                self.waiting.push(slot);
+                false
+            }
+            Ran::Close => {
+                client.session.close_after_reply = true;
+                false
+            }
+            Ran::NeedsGate => true,
+        };
+        state.clients.put_back(slot, client);
+        needs_gate
+    }
+
+    #[inline]
+    fn run_with(
+        &mut self,
+        state: &mut ThreadState,
+        client: &mut Client,
+        pending: &Pending,
+        spans: &[Span],
+        moment: &Moment,
+        gated: bool,
+    ) -> Ran {
+        if pending.span_count == 0 {
+            let Some(error) = client.protocol_error.take() else { return Ran::Next };
+            state.stats.count_error(b"ERR Protocol error");
+            ReplyWriter::new(&mut client.out, client.session.resp).protocol_error(&error);
+            return Ran::Close;
+        }
+        let input = std::mem::take(&mut client.input);
+        let from = pending.first_span as usize;
+        let args = Args::new(&input, &spans[from..from + pending.span_count as usize]);
+        let node = self.node;
+        let ran = if pending.command == u16::MAX {
+            refuse_unknown(node, state, client, &args)
+        } else {
+            let first_key = (pending.key_arg > 0).then_some((pending.key_arg, pending.shard, pending.order));
+            let run = AssertUnwindSafe(|| {
+                dispatch::run_command(
+                    node,
+                    state,
+                    pending.slot,
+                    pending.command,
+                    &args,
+                    first_key,
+                    moment,
+                    gated,
+                    client,
+                )
+            });
+            match catch_unwind(run) {
+                Ok(Done::Replied) => Ran::Next,
+                Ok(Done::Waits) => Ran::Stop { consumed: true },
+                Ok(Done::NeedsGate) => Ran::NeedsGate,
+                Ok(Done::Busy(shard)) => {
+                    state.stats.parked += 1;
+                    client.waiting = Waiting::Shard;
+                    node.keyspace.wait_for(shard, self.index as u32);
+                    Ran::Stop { consumed: false }
+                }
+                // No shard was held, or the process would have ended: the connection pays.
+                Err(_) => Ran::Close,
+            }
+        };
+        client.input = input;
+        ran
+    }
+
+    /// Clients whose command waits: on a shard, for its next slice, for a worker.
+    fn run_waiting(&mut self, state: &mut ThreadState, moment: &Moment) {
+        for slot in std::mem::take(&mut self.waiting) {
+            let Some(mut client) = state.clients.take(slot) else { continue };
+            match client.waiting {
+                Waiting::Slices(_) => {
+                    if dispatch::run_slice(self.node, state, moment, &mut client) {
+                        if !client.dirty {
+                            client.dirty = true;
+                            self.dirty.push(slot);
+                        }
+                    } else {
+                        self.waiting.push(slot);
+                    }
+                }
+                Waiting::Shard => client.waiting = Waiting::No,
+                Waiting::No | Waiting::Worker => {}
+            }
+            self.settle_input(&mut client);
+            client.stopped = false;
+            if matches!(client.waiting, Waiting::No) && client.consumed < client.input.len() {
+                self.ready.push(slot);
+            }
+            state.clients.put_back(slot, client);
+        }
+    }
+
+    fn start_jobs(&mut self, state: &mut ThreadState) {
+        let (node, index) = (self.node, self.index);
+        for (token, job) in state.jobs.drain(..) {
+            node.workers.run(Box::new(move |_| {
+                let bytes = job();
+                node.threads[index].mailbox.send(Mail::Reply { token, bytes });
+            }));
+        }
+    }
+
+    /// Drops the input that was executed; what was parsed behind it is parsed again.
+    #[inline]
+    fn settle_input(&mut self, client: &mut Client) {
+        if client.consumed == 0 {
+            if client.stopped {
+                client.parser = RequestParser::default();
+            }
+            return;
+        }
+        if client.stopped {
+            client.parser = RequestParser::default();
+        }
+        if client.consumed >= client.input.len() {
+            client.input.clear();
+            client.consumed = 0;
+            if client.input.capacity() <= READ_BYTES * 2 {
+                if self.spare_in.len() < SPARE_BUFFERS {
+                    self.spare_in.push(std::mem::take(&mut client.input));
+                } else {
+                    client.input = Vec::new();
+                }
+            } else {
+                client.input = Vec::new();
+            }
+            return;
+        }
+        let consumed = client.consumed;
+        client.input.drain(..consumed);
+        client.parser.rebase(consumed);
+        client.consumed = 0;
+    }
+
+    /// Sends the batch's replies, one write per connection.
+    fn flush(&mut self, state: &mut ThreadState, moment: &Moment) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            let Some(client) = state.clients.get_mut(slot) else { continue };
+            client.dirty = false;
+            if !client.stopped {
+                // Split borrows: the buffers go to our spare list.
+                let mut taken = state.clients.take(slot).expect("it was just there");
+                self.settle_input(&mut taken);
+                state.clients.put_back(slot, taken);
+            }
+            let Some(client) = state.clients.get_mut(slot) else { continue };
+            let unsent = client.unsent();
+            if unsent > 0 {
+                state.stats.total_writes += 1;
+                match self.poller.send(client.fd.as_fd(), client.token, &client.out[client.sent..]) {
+                    Ok(count) => {
+                        client.sent += count;
+                        client.meta.net_out_bytes += count as u64;
+                        state.stats.net_output_bytes += count as u64;
+                    }
+                    Err(_) => client.gone = true,
+                }
+            }
+            let all_sent = client.sent == client.out.len();
+            if all_sent {
+                client.out.clear();
+                client.sent = 0;
+                if client.out.capacity() <= READ_BYTES * 2 {
+                    if self.spare_out.len() < SPARE_BUFFERS {
+                        self.spare_out.push(std::mem::take(&mut client.out));
+                    } else {
+                        client.out = Vec::new();
+                    }
+                } else {
+                    client.out = Vec::new();
+                }
+            } else if client.sent > UNSENT_PAUSE_BYTES {
+                client.out.drain(..client.sent);
+                client.sent = 0;
+            }
+            if client.wants_write == all_sent && !client.gone {
+                client.wants_write = !all_sent;
+                let _ = self.poller.want_write(client.fd.as_fd(), client.token, !all_sent);
+            }
+            let over = !all_sent && crate::limits::output_exceeded(self.node, client, moment.now_ms);
+            if over {
+                state.stats.output_buffer_disconnections += 1;
+                client.gone = true;
+            }
+            if client.gone || client.meta.killed || (client.session.close_after_reply && all_sent) {
+                self.close(state, slot, moment);
+            } else if all_sent && client.consumed < client.input.len() && client.parser.is_idle() {
+                // Commands that waited for the peer to read.
+                if !self.ready.contains(&slot) {
+                    self.ready.push(slot);
+                }
+            }
+        }
+        self.dirty = dirty;
+    }
+
+    /// Ends a connection.
+    fn close(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
+        let Some(mut client) = state.clients.remove(slot) else { return };
+        self.poller.remove(client.fd.as_fd(), client.token);
+        let _ = crate::multi::unwatch_all(self.node, state, moment, &mut client);
+        self.node.connections.fetch_sub(1, Ordering::Relaxed);
+        self.node.threads[self.index].connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Ten times a second or `hz`: expiry, limits, rates, memory.
+    fn cron(&mut self, state: &mut ThreadState, moment: &Moment, now_ns: u64) {
+        let hz = u64::from(self.node.settings.hz.load(Ordering::Relaxed).clamp(1, 500)).max(10);
+        self.next_cron_ns = now_ns + 1_000_000_000 / hz;
+        self.cron_ticks += 1;
+        let closing = crate::cron::run(self.node, state, moment, self.index, self.cron_ticks, hz);
+        for slot in closing {
+            self.close(state, slot, moment);
+        }
+        if self.cron_ticks % hz == 0 {
+            self.spare_in.truncate(SPARE_BUFFERS / 4);
+            self.spare_out.truncate(SPARE_BUFFERS / 4);
+        }
+    }
+}
+
+/// What became of one command of the batch.
+enum Ran {
+    /// Go on with the connection's next command.
+    Next,
+    /// Its commands wait; whether this one is done with.
+    Stop { consumed: bool },
+    /// Close it once its replies are sent.
+    Close,
+    /// Run it again under the gate.
+    NeedsGate,
+}
+
+#[cold]
+fn refuse_unknown(node: &Node, state: &mut ThreadState, client: &mut Client, args: &Args<'_>) -> Ran {
+    if crate::listener::is_http(args.get(0)) {
+        return Ran::Close;
+    }
+    if let Err(error) = node.registry.find(args) {
+        let text = error.to_string();
+        if let Some(multi) = &mut client.session.multi {
+            multi.aborted = true;
+        }
+        state.stats.count_error(text.as_bytes());
+        let from = client.out.len();
+        ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
+        if client.session.reply_mode != commands::session::ReplyMode::On {
+            client.out.truncate(from);
+        }
+    }
+    Ran::Next
+}

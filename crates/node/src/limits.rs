@@ -1,0 +1,19 @@
+//! Limits on what a client may hold.
+
+use crate::client::Client;
+use crate::node::Node;
+
+/// Whether a client's waiting replies pass `client-output-buffer-limit` for normal clients.
+pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
+    let limit = node.settings.output_limit(0);
+    let held = client.unsent() as u64;
+    if limit.hard_bytes > 0 && held > limit.hard_bytes {
+        return true;
+    }
+    if limit.soft_bytes == 0 || held <= limit.soft_bytes {
+        client.meta.soft_limit_at_ms = None;
+        return false;
+    }
+    let since = *client.meta.soft_limit_at_ms.get_or_insert(now_ms);
+    now_ms - since > (limit.soft_seconds * 1000) as i64
+}

@@ -1,0 +1,231 @@
+//! Listening sockets, and who may connect.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use commands::Session;
+use parameters::{Parameters, table};
+use sys::socket::{self, ListenOptions, Peer};
+use wire::resp::parse::RequestParser;
+
+use crate::client::{Client, Meta, Waiting};
+use crate::node::Node;
+
+/// Connections accepted per listener and tick, so that a storm does not starve those already here.
+const ACCEPTS_PER_TICK: usize = 256;
+
+/// The node's listening sockets.
+pub struct Listeners {
+    sockets: Vec<(OwnedFd, bool)>,
+    /// The unix socket's path, removed at the end.
+    pub unix_path: Option<PathBuf>,
+}
+
+/// A socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// An address could not be bound; the text is what valkey-server logs.
+    #[error("{0}")]
+    Bind(String),
+}
+
+impl Listeners {
+    /// Opens what `port`, `bind`, `unixsocket` ask for.
+    pub fn open(parameters: &Parameters) -> Result<Self, ListenError> {
+        const PORT: table::RowId = table::row("port");
+        const BIND: table::RowId = table::row("bind");
+        const UNIX: table::RowId = table::row("unixsocket");
+        const PERM: table::RowId = table::row("unixsocketperm");
+        const BACKLOG: table::RowId = table::row("tcp-backlog");
+        let mut sockets = Vec::new();
+        let port = parameters.get_int(PORT) as u16;
+        let backlog = parameters.get_int(BACKLOG).clamp(1, i64::from(i32::MAX)) as u32;
+        if port != 0 {
+            for word in parameters.get_words(BIND) {
+                let (optional, address) = parse_bind(word);
+                let shown = String::from_utf8_lossy(word.strip_prefix(b"-").unwrap_or(word)).into_owned();
+                let Some(address) = address else {
+                    return Err(ListenError::Bind(format!("Could not create server TCP listening socket {shown}:{port}: Name or service not known")));
+                };
+                let options = ListenOptions { backlog, ..ListenOptions::default() };
+                match socket::listen_tcp(SocketAddr::new(address, port), options) {
+                    Ok(fd) => sockets.push((fd, false)),
+                    Err(error) if optional && is_absent(&error) => {}
+                    Err(error) => {
+                        let text = plain_error(&error);
+                        return Err(ListenError::Bind(format!(
+                            "Could not create server TCP listening socket {shown}:{port}: bind: {text}"
+                        )));
+                    }
+                }
+            }
+            if sockets.is_empty() {
+                return Err(ListenError::Bind("Failed listening on port".into()));
+            }
+        }
+        let path = String::from_utf8_lossy(parameters.get_str(UNIX)).into_owned();
+        let mut unix_path = None;
+        if !path.is_empty() {
+            let permissions = parameters.get_int(PERM) as u32;
+            let _ = std::fs::remove_file(&path);
+            let fd = socket::listen_unix(path.as_ref(), (permissions != 0).then_some(permissions), backlog)
+                .map_err(|e| ListenError::Bind(format!("Failed opening Unix socket: bind: {}", plain_error(&e))))?;
+            sockets.push((fd, true));
+            unix_path = Some(PathBuf::from(path));
+        }
+        Ok(Listeners { sockets, unix_path })
+    }
+
+    /// The descriptors to watch, in order.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.sockets.iter().map(|(fd, _)| fd.as_fd())
+    }
+
+    /// Accepts what waits on listener `i`; refused ones get their error and are closed.
+    pub fn accept(&self, node: &Node, i: usize, mut each: impl FnMut(OwnedFd, Peer, bool)) {
+        let Some((listener, is_unix)) = self.sockets.get(i) else { return };
+        let result = socket::accept_each(listener.as_fd(), ACCEPTS_PER_TICK, |accepted| {
+            if let Some(text) = refusal(node, &accepted.peer) {
+                node.rejected_connections.fetch_add(1, Ordering::Relaxed);
+                let _ = rustix_write(&accepted.fd, text.as_bytes());
+                return;
+            }
+            node.connections.fetch_add(1, Ordering::Relaxed);
+            each(accepted.fd, accepted.peer, *is_unix);
+        });
+        if let Err(error) = result {
+            crate::log::warning(&format!("Accepting client connection: {error}"));
+        }
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        if let Some(path) = &self.unix_path {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Writes a short refusal into a socket's empty buffer.
+fn rustix_write(fd: &OwnedFd, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut stream = std::fs::File::from(fd.try_clone()?);
+    stream.write_all(bytes)
+}
+
+/// The words for a connection that may not stay.
+fn refusal(node: &Node, peer: &Peer) -> Option<&'static str> {
+    let most = node.settings.maxclients.load(Ordering::Relaxed) as usize;
+    if node.connections.load(Ordering::Relaxed) >= most {
+        return Some("-ERR max number of clients reached\r\n");
+    }
+    let protected = node.settings.protected_mode.load(Ordering::Relaxed)
+        && !node.settings.has_password.load(Ordering::Relaxed);
+    if protected && !peer.is_local() {
+        return Some(
+            "-DENIED Running in protected mode because protected mode is enabled and no password is set for the \
+             default user. In this mode connections are only accepted from the loopback interface. If you want to \
+             connect from external computers, you may adopt one of the following solutions: 1) Just disable \
+             protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by \
+             connecting from the same host the server is running, however MAKE SURE it's not publicly accessible \
+             from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can \
+             just disable the protected mode by editing the configuration file, and setting the protected mode \
+             option to 'no', and then restarting the server. 3) If you started the server manually just for \
+             testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for \
+             the default user. NOTE: You only need to do one of the above things in order for the server to start \
+             accepting connections from the outside.\r\n",
+        );
+    }
+    None
+}
+
+/// A client for an accepted connection.
+pub fn new_client(
+    node: &Node,
+    fd: OwnedFd,
+    peer: Peer,
+    is_unix: bool,
+    token: u64,
+    now_ms: i64,
+) -> Client {
+    let raw = fd.as_raw_fd();
+    let unix_path = || String::from_utf8_lossy(&node.unix_socket).into_owned();
+    let (addr, laddr) = if is_unix {
+        let text = format!("{}:0", unix_path());
+        (text.clone(), text)
+    } else {
+        let _ = socket::set_nodelay(fd.as_fd(), true);
+        let keepalive = node.settings.tcp_keepalive_seconds.load(Ordering::Relaxed);
+        if keepalive > 0 {
+            let _ = socket::set_keepalive(fd.as_fd(), keepalive);
+        }
+        let local = socket::local_address(fd.as_fd()).map(|a| a.to_string()).unwrap_or_default();
+        (peer.text(""), local)
+    };
+    let id = node.next_client_id.fetch_add(1, Ordering::Relaxed);
+    let authenticated = !node.settings.has_password.load(Ordering::Relaxed);
+    Client {
+        fd,
+        token,
+        session: Session::new(id, authenticated),
+        input: Vec::new(),
+        consumed: 0,
+        parser: RequestParser::default(),
+        wanted: 0,
+        out: Vec::new(),
+        sent: 0,
+        meta: Meta {
+            addr,
+            laddr,
+            fd: raw,
+            created_at_ms: now_ms,
+            active_at_ms: now_ms,
+            last_command: u16::MAX,
+            is_unix,
+            commands: 0,
+            net_in_bytes: 0,
+            net_out_bytes: 0,
+            killed: false,
+            soft_limit_at_ms: None,
+        },
+        waiting: Waiting::No,
+        wants_write: false,
+        gone: false,
+        dirty: false,
+        stopped: false,
+        protocol_error: None,
+    }
+}
+
+/// Whether a request's first word shows an HTTP client: it is cut off, so that a web page cannot make a browser send
+/// commands (cross-protocol scripting).
+pub fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+fn parse_bind(word: &[u8]) -> (bool, Option<IpAddr>) {
+    let optional = word.first() == Some(&b'-');
+    let text = std::str::from_utf8(if optional { &word[1..] } else { word }).unwrap_or_default();
+    let address = match text {
+        "*" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        "::*" => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        other => other.parse().ok(),
+    };
+    (optional, address)
+}
+
+/// Errors that mean the host has no such address or protocol.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported)
+        || error.raw_os_error().is_some_and(|e| [92, 93, 96, 97, 99].contains(&e))
+}
+
+/// The system's words without Rust's addition.
+fn plain_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,237 @@
+//! Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+//!
+//! EXEC takes the locks of all keys that the queued commands and the client's watches name, in one ascending pass,
+//! looks at the dirty mark, and runs the queue as one unit: one instant, one record in the log. A queue with a command
+//! that names no keys (SCAN, FLUSHALL, CONFIG, …) runs under the gate instead.
+
+use std::sync::atomic::Ordering;
+
+use commands::facts::Flags;
+use commands::session::{Multi, Watched};
+use commands::{Args, CommandError, Outcome};
+use keyspace::{Key, Locked, Space};
+use wire::resp::ReplyWriter;
+
+use crate::client::Client;
+use crate::dispatch::{Done, Moment, commit, places, run_body};
+use crate::node::Node;
+use crate::registry::{Command, Run};
+use crate::state::ThreadState;
+
+/// Commands that run between MULTI and EXEC instead of being queued.
+pub fn runs_at_once(command: &Command) -> bool {
+    matches!(command.facts.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+/// Queues a command of a transaction.
+pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>) {
+    let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
+    if let Some(multi) = &mut client.session.multi {
+        if command.has(Flags::NO_MULTI) {
+            multi.aborted = true;
+            reply.error("ERR Command not allowed inside a transaction");
+            return;
+        }
+        multi.denies_oom |= command.has(Flags::DENYOOM);
+        multi.queue.push((number, args.to_owned()));
+        reply.simple("QUEUED");
+    }
+}
+
+/// MULTI, DISCARD, WATCH and UNWATCH.
+pub fn transaction(
+    node: &'static Node,
+    state: &mut ThreadState,
+    command: &Command,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+) -> Result<Done, CommandError> {
+    match command.facts.name {
+        "multi" => {
+            if client.session.multi.is_some() {
+                return Err(CommandError::text("ERR MULTI calls can not be nested"));
+            }
+            client.session.multi = Some(Box::new(Multi::default()));
+        }
+        "discard" => {
+            if client.session.multi.is_none() {
+                return Err(CommandError::text("ERR DISCARD without MULTI"));
+            }
+            client.session.multi = None;
+            unwatch_all(node, state, moment, client)?;
+        }
+        "unwatch" => unwatch_all(node, state, moment, client)?,
+        _ => {
+            if client.session.multi.is_some() {
+                return Err(CommandError::text("ERR WATCH inside MULTI is not allowed"));
+            }
+            if let Some(busy) = watch(node, state, args, moment, client) {
+                return Ok(Done::Busy(busy));
+            }
+        }
+    }
+    ReplyWriter::new(&mut client.out, client.session.resp).ok();
+    Ok(Done::Replied)
+}
+
+/// Watches keys; returns a busy shard when one is.
+fn watch(
+    node: &'static Node,
+    state: &mut ThreadState,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+) -> Option<u32> {
+    let keys: Vec<Key<'_>> = args.from(1).map(|k| node.keyspace.hasher.place(k)).collect();
+    let locked = match node.keyspace.lock(&keys) {
+        Ok(locked) => locked,
+        Err(busy) => return Some(busy),
+    };
+    let db = client.session.db;
+    let id = client.session.id;
+    let mut space = Space::new(&node.keyspace, &mut state.local, locked, db, moment.now_ms, moment.access);
+    let watch = client.session.watch.get_or_insert_default();
+    for key in keys {
+        let physical = space.physical();
+        if watch.keys.iter().any(|w| w.physical == physical && w.key == key.bytes) {
+            continue;
+        }
+        let was_expired = space.is_expired(key);
+        space.watch(key, id, &watch.dirty);
+        watch.keys.push(Watched { db, physical, key: key.bytes.to_vec(), was_expired });
+    }
+    None
+}
+
+/// Ends all watches of a client. Also when it disconnects.
+pub fn unwatch_all(
+    node: &'static Node,
+    state: &mut ThreadState,
+    moment: &Moment,
+    client: &mut Client,
+) -> Result<(), CommandError> {
+    let Some(watch) = client.session.watch.take() else { return Ok(()) };
+    for watched in &watch.keys {
+        let key = node.keyspace.hasher.place(&watched.key);
+        // One shard at a time, held by others for microseconds at most.
+        let locked = loop {
+            if let Ok(locked) = node.keyspace.lock(&[key]) {
+                break locked;
+            }
+            std::thread::yield_now();
+        };
+        let mut space = Space::new(&node.keyspace, &mut state.local, locked, 0, moment.now_ms, moment.access);
+        space.unwatch(key, watched.physical, client.session.id);
+    }
+    Ok(())
+}
+
+/// EXEC.
+pub fn exec(
+    node: &'static Node,
+    state: &mut ThreadState,
+    _slot: u32,
+    moment: &Moment,
+    gated: bool,
+    client: &mut Client,
+) -> Result<Done, CommandError> {
+    let Some(multi) = client.session.multi.take() else {
+        return Err(CommandError::text("ERR EXEC without MULTI"));
+    };
+    if multi.aborted {
+        unwatch_all(node, state, moment, client)?;
+        return Err(CommandError::text("EXECABORT Transaction discarded because of previous errors."));
+    }
+    let needs_gate = multi.queue.iter().any(|(number, _)| {
+        let command = node.registry.get(*number);
+        command.gate || (!command.has_keys() && !matches!(command.run, Run::Node(_)))
+    });
+    if needs_gate && !gated {
+        client.session.multi = Some(multi);
+        return Ok(Done::NeedsGate);
+    }
+    let mut locked = if gated {
+        Locked::gate()
+    } else {
+        let watch = client.session.watch.as_ref().map(|w| w.keys.as_slice()).unwrap_or_default();
+        let mut keys: Vec<Key<'_>> = watch.iter().map(|w| node.keyspace.hasher.place(&w.key)).collect();
+        for (number, args) in &multi.queue {
+            keys.extend(places(node, node.registry.get(*number), &args.as_args()));
+        }
+        match node.keyspace.lock(&keys) {
+            Ok(locked) => locked,
+            Err(busy) => {
+                client.session.multi = Some(multi);
+                return Ok(Done::Busy(busy));
+            }
+        }
+    };
+    if let Some(watch) = client.session.watch.take() {
+        let mut space = Space::new(&node.keyspace, &mut state.local, locked, 0, moment.now_ms, moment.access);
+        let mut dirty = watch.dirty.load(Ordering::Relaxed);
+        for watched in &watch.keys {
+            let key = node.keyspace.hasher.place(&watched.key);
+            space.select(watched.db);
+            // A key that expired under watch has changed; one that was expired before has not.
+            dirty |= !watched.was_expired && space.is_expired(key);
+            space.unwatch(key, watched.physical, client.session.id);
+        }
+        locked = space.into_locked();
+        if dirty {
+            commit(node, &mut state.local, moment);
+            ReplyWriter::new(&mut client.out, client.session.resp).null_array();
+            return Ok(Done::Replied);
+        }
+    }
+    ReplyWriter::new(&mut client.out, client.session.resp).array(multi.queue.len());
+    state.in_unit = true;
+    let mut locked = Some(locked);
+    for (number, args) in &multi.queue {
+        let Some(held) = locked.take() else { break };
+        locked = Some(exec_one(node, state, *number, &args.as_args(), moment, held, client));
+    }
+    state.in_unit = false;
+    commit(node, &mut state.local, moment);
+    drop(locked);
+    Ok(Done::Replied)
+}
+
+/// One command of a running transaction: its reply, or its error as an element of EXEC's reply.
+fn exec_one(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    locked: Locked<'static>,
+    client: &mut Client,
+) -> Locked<'static> {
+    let started = sys::clock::tsc();
+    let reply_from = client.out.len();
+    let (result, locked) = run_body(node, state, number, args, None, moment, locked, client);
+    let error = match result {
+        Ok(Outcome::Done) => None,
+        Ok(Outcome::Worker(job)) => {
+            client.out.extend_from_slice(&job());
+            None
+        }
+        Ok(Outcome::Continue(_) | Outcome::NeedsGate | Outcome::Busy(_)) => {
+            // `run_body` drives continuations to their end within a unit, and the gate was taken for the rest.
+            Some(CommandError::text("ERR command cannot run inside a transaction"))
+        }
+        Err(error) => Some(error),
+    };
+    let row = &mut state.stats.commands[usize::from(number)];
+    row.calls += 1;
+    row.ticks += sys::clock::tsc().wrapping_sub(started);
+    state.stats.total_commands += 1;
+    if let Some(error) = error {
+        state.stats.commands[usize::from(number)].failed += 1;
+        let text = error.to_string();
+        state.stats.count_error(text.as_bytes());
+        client.out.truncate(reply_from);
+        ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
+    }
+    locked
+}

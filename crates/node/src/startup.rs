@@ -1,0 +1,201 @@
+//! From the command line to running threads, and down again.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use keyspace::{KeyHasher, Keyspace, KeyspaceOptions, Sharding};
+use parameters::table::{RowId, row};
+use parameters::{Parameters, StartError};
+use sys::poller::PollerKind;
+
+use crate::threads;
+use crate::listener::Listeners;
+use crate::node::{Identity, Node, used_memory_bytes};
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::worker::Workers;
+use crate::{VALKEY_VERSION, configure, log};
+
+/// Least number of shards of a standalone node; more with many threads.
+const SHARDS_MIN: u32 = 1024;
+/// Shards per I/O thread.
+const SHARDS_PER_THREAD: u32 = 256;
+
+/// What differs between the ways of starting a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Print one line that begins with `ready` to standard output when clients can connect.
+    pub announce_ready: bool,
+}
+
+/// Runs a node with valkey-server's command line (without the program's name) until it stops.
+pub fn run(args: &[OsString], options: StartOptions) -> ExitCode {
+    let parameters = match parameters::load(args, &mut std::io::stdin()) {
+        Ok(parameters) => parameters,
+        Err(error) => {
+            let text = error.render(VALKEY_VERSION);
+            if let StartError::Open { .. } = error {
+                log::raw(&String::from_utf8_lossy(&text));
+            } else {
+                eprint!("{}", String::from_utf8_lossy(&text));
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    match start(parameters, options) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            log::warning(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
+    const IO_THREADS: RowId = row("io-threads");
+    const DAEMONIZE: RowId = row("daemonize");
+    const PIDFILE: RowId = row("pidfile");
+    const POLLER: RowId = row("io-poller");
+    const DATABASES: RowId = row("databases");
+    const UNIX: RowId = row("unixsocket");
+    const MAXCLIENTS: RowId = row("maxclients");
+    const PORT: RowId = row("port");
+
+    std::env::set_current_dir(parameters.directory())?;
+    configure::open_log(&parameters)?;
+    if parameters.get_bool(DAEMONIZE) {
+        sys::process::daemonize()?;
+    }
+    sys::signals::ignore(&[sys::signals::SIGHUP, sys::signals::SIGPIPE])?;
+    let settings = Settings::default();
+    settings.active_expire.store(true, Ordering::Relaxed);
+    configure::apply(&parameters, &settings);
+    banner(&parameters);
+    let wanted = parameters.get_int(MAXCLIENTS) as u64 + 32;
+    let descriptor_limit = sys::socket::raise_descriptor_limit(wanted)?;
+    if descriptor_limit < wanted {
+        let fewer = descriptor_limit.saturating_sub(32).max(1);
+        log::warning(&format!(
+            "maxclients reduced to {fewer}: the system allows {descriptor_limit} open files; raise the limit with \
+             'ulimit -n {wanted}' to have all"
+        ));
+        settings.maxclients.store(fewer as u32, Ordering::Relaxed);
+    }
+    let listeners = match Listeners::open(&parameters) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            log::warning(&format!("Warning: {error}"));
+            let port = parameters.get_int(PORT);
+            log::warning(&format!("Failed listening on port {port} (tcp), aborting."));
+            return Ok(1);
+        }
+    };
+    let threads = match parameters.get_int(IO_THREADS) {
+        0 => sys::process::processors(),
+        n => n as usize,
+    };
+    let kind = match parameters.get_enum(POLLER) {
+        "epoll" => PollerKind::Epoll,
+        "io_uring" => PollerKind::IoUring,
+        _ => PollerKind::Auto,
+    };
+    let registry = Registry::new();
+    let hasher = hasher(&parameters, threads as u32);
+    let databases = parameters.get_int(DATABASES) as u16;
+    let unix_socket = parameters.get_str(UNIX).to_vec();
+    let pidfile = String::from_utf8_lossy(parameters.get_str(PIDFILE)).into_owned();
+    let daemonized = parameters.get_bool(DAEMONIZE);
+    let pollers: Vec<_> = (0..threads).map(|_| sys::poller::open(kind)).collect::<Result<_, _>>()?;
+    let poller_name = pollers.first().map_or("epoll", |p| sys::poller::Poller::name(p));
+    let node: &'static Node = Box::leak(Box::new(Node {
+        keyspace: Keyspace::new(KeyspaceOptions { hasher, databases }),
+        gate: keyspace::gate::Gate::new(threads),
+        threads: Node::make_threads(threads, &registry, false)?,
+        registry,
+        settings,
+        identity: Identity {
+            run_id: sys::random::hex_id(40)?,
+            started_at_ms: sys::clock::wall_ms() as i64,
+            config_file: parameters.config_file.clone(),
+            executable: sys::process::executable_path(),
+            descriptor_limit,
+            poller: poller_name,
+        },
+        parameters: Mutex::new(parameters),
+        workers: Workers::start()?,
+        latency: Default::default(),
+        next_client_id: AtomicU64::new(1),
+        next_log_id: AtomicU64::new(0),
+        connections: AtomicUsize::new(0),
+        rejected_connections: AtomicU64::new(0),
+        peak_memory_bytes: AtomicU64::new(0),
+        startup_memory_bytes: AtomicU64::new(0),
+        changes_at_save: AtomicI64::new(0),
+        stopping: AtomicBool::new(false),
+        exit_code: AtomicI64::new(0),
+        unix_socket,
+    }));
+    structures::lock::on_release(Box::new(move |waiters| threads::wake(node, waiters)));
+    sys::clock::calibrate();
+    if daemonized || !pidfile.is_empty() {
+        let path = if pidfile.is_empty() { "/var/run/valkey.pid" } else { &pidfile };
+        if let Err(error) = sys::process::write_pid_file(path.as_ref()) {
+            log::warning(&format!("Failed to write PID file: {error}"));
+        }
+    }
+    node.startup_memory_bytes.store(used_memory_bytes(), Ordering::Relaxed);
+    let code = threads::run(node, pollers, listeners, options)?;
+    if daemonized || !pidfile.is_empty() {
+        let _ = sys::process::remove_pid_file(if pidfile.is_empty() { "/var/run/valkey.pid" } else { &pidfile }.as_ref());
+    }
+    Ok(code)
+}
+
+/// How keys are spread: the parameters' wish, or by the number of threads.
+fn hasher(parameters: &Parameters, threads: u32) -> KeyHasher {
+    const SHARDS: RowId = row("shards");
+    const SHARDING: RowId = row("key-sharding");
+    const SEED: RowId = row("hash-seed");
+    const CLUSTER: RowId = row("cluster-enabled");
+    let seed = match parameters.get_str(SEED) {
+        b"" => [sys::random::seed(), sys::random::seed()],
+        text => {
+            // Any text will do as a key: two passes with different fixed keys spread it over 128 bits.
+            let half = |k| structures::siphash::SipKey::new(k, !k).hash(text);
+            [half(1), half(2)]
+        }
+    };
+    let slots = parameters.get_enum(SHARDING) == "slot" || parameters.get_bool(CLUSTER);
+    let sharding = if slots {
+        Sharding::Slot
+    } else {
+        let wanted = match parameters.get_int(SHARDS) {
+            0 => (threads * SHARDS_PER_THREAD).max(SHARDS_MIN),
+            n => n as u32,
+        };
+        Sharding::Hash { bits: wanted.next_power_of_two().trailing_zeros() }
+    };
+    KeyHasher::new(seed, sharding)
+}
+
+/// The lines that harnesses of valkey-server look for: ` PID: n` before `Server initialized`.
+fn banner(parameters: &Parameters) {
+    const PORT: RowId = row("port");
+    const LOGO: RowId = row("always-show-logo");
+    let pid = std::process::id();
+    let port = parameters.get_int(PORT);
+    log::notice(&format!("Brasa {} starting (speaks like Valkey {VALKEY_VERSION})", env!("CARGO_PKG_VERSION")));
+    if parameters.config_file.is_none() {
+        log::notice("No configuration file given: all parameters have their defaults or come from the command line");
+    }
+    if parameters.get_bool(LOGO) {
+        log::raw(&format!(
+            "\n      )  (        Brasa {} (64 bit)\n     (   ) )      Running in standalone mode\n      ) ( (       Port: {port}\n    _(_____)_      PID: {pid}\n\n",
+            env!("CARGO_PKG_VERSION")
+        ));
+    } else {
+        log::notice(&format!("Running mode=standalone, port={port}, PID: {pid}"));
+    }
+}

@@ -1,6 +1,170 @@
-//! Family `hyperloglog`.
+//! Family *hyperloglog*: approximate counts of distinct elements (<https://valkey.io/commands/#hyperloglog>).
+//!
+//! A value is an ordinary string in the format of [`structures::hll`]. Sparse ones are short and replaced; dense ones
+//! are 12 KB in one chunk and change in place.
 
-use crate::Spec;
+mod debug;
+#[cfg(test)]
+mod tests;
+
+pub use debug::{pfdebug, pfselftest};
+
+use keyspace::{Object, Ttl};
+use structures::hll::{self, HllError};
+
+use crate::ctx::Text;
+use crate::{Args, CommandError, CommandResult, Ctx, Log, Outcome, Spec, facts};
 
 /// The family's rows.
-pub const COMMANDS: &[Spec] = &[];
+pub const COMMANDS: &[Spec] = &[
+    Spec { facts: &facts::hyperloglog::PFADD, log: Log::Verbatim, run: pfadd },
+    Spec { facts: &facts::hyperloglog::PFCOUNT, log: Log::Verbatim, run: pfcount },
+    Spec { facts: &facts::hyperloglog::PFDEBUG, log: Log::Verbatim, run: pfdebug },
+    Spec { facts: &facts::hyperloglog::PFMERGE, log: Log::Verbatim, run: pfmerge },
+    Spec { facts: &facts::hyperloglog::PFSELFTEST, log: Log::Nothing, run: pfselftest },
+];
+
+impl From<HllError> for CommandError {
+    fn from(error: HllError) -> Self {
+        CommandError::text(match error {
+            HllError::NotHll => "WRONGTYPE Key is not a valid HyperLogLog string value.",
+            HllError::Corrupt => "INVALIDOBJ Corrupted HLL object detected",
+        })
+    }
+}
+
+/// `PFADD key [element …]`: 1 if the estimate may have changed or the key was made, else 0. O(1) for each element of
+/// a dense value, O(length) of a sparse one.
+pub fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 1);
+    let found = match ctx.space.read_for_write(key) {
+        Some(entry) => Found::look(Text::of(entry)?, args)?,
+        None => Found::Value(hll::create(), 2),
+    };
+    let changed = match found {
+        Found::Same => false,
+        Found::Dense(from) => {
+            if let Some(Object::String(big)) = ctx.space.object_mut(key)
+                && let Some(value) = big.as_single_chunk_mut()
+            {
+                for element in args.from(from) {
+                    hll::add_dense(value, element)?;
+                }
+            }
+            true
+        }
+        Found::Value(mut value, from) => {
+            for element in args.from(from) {
+                hll::add(&mut value, element, ctx.limits.hll_sparse_max_bytes)?;
+            }
+            ctx.set_edited(key, &value, Ttl::Keep);
+            true
+        }
+    };
+    ctx.reply.int(i64::from(changed));
+    Ok(Outcome::Done)
+}
+
+/// What `PFADD` finds at its key, with the first argument that changes it.
+enum Found {
+    /// Nothing changes.
+    Same,
+    /// A dense value in one chunk, to be changed in place.
+    Dense(usize),
+    /// Any other, as a copy.
+    Value(Vec<u8>, usize),
+}
+
+impl Found {
+    fn look(text: Text<'_>, args: &Args<'_>) -> Result<Found, HllError> {
+        let chunk = if let Text::Big(big) = text { big.as_single_chunk() } else { None };
+        let mut scratch = Vec::new();
+        let value = match chunk {
+            Some(value) => value,
+            None => text.bytes(&mut scratch),
+        };
+        let dense = hll::check(value)?.encoding == hll::Encoding::Dense;
+        for i in 2..args.len() {
+            if !hll::would_keep(value, args.get(i))? {
+                let in_place = dense && chunk.is_some();
+                return Ok(if in_place { Found::Dense(i) } else { Found::Value(value.to_vec(), i) });
+            }
+        }
+        Ok(Found::Same)
+    }
+}
+
+/// `PFCOUNT key [key …]`: the estimate for the union. For one key O(1) from the cache inside the value, which is
+/// refreshed when stale (a write to the key); O(keys) with a large constant for several.
+pub fn pfcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    if args.len() > 2 {
+        let values = values(ctx, args, 1)?;
+        let cardinality = hll::count(&slices(&values))?;
+        ctx.reply.int(cardinality as i64);
+        return Ok(Outcome::Done);
+    }
+    let key = ctx.key(args, 1);
+    let Some(entry) = ctx.space.read(key) else {
+        ctx.reply.int(0);
+        return Ok(Outcome::Done);
+    };
+    let text = Text::of(entry)?;
+    let chunk = if let Text::Big(big) = text { big.as_single_chunk() } else { None };
+    let mut scratch = Vec::new();
+    let header = hll::check(match chunk {
+        Some(value) => value,
+        None => text.bytes(&mut scratch),
+    })?;
+    let cardinality = match header.cached {
+        Some(cardinality) => cardinality,
+        None => {
+            let mut value = text.to_vec();
+            let counted = hll::count_cached(&mut value)?;
+            ctx.set_edited(key, &value, Ttl::Keep);
+            counted.cardinality
+        }
+    };
+    ctx.reply.int(cardinality as i64);
+    Ok(Outcome::Done)
+}
+
+/// `PFMERGE destkey [sourcekey …]`: makes the destination the union of itself and the sources. O(keys) with a large
+/// constant.
+pub fn pfmerge(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 1);
+    // The specs of a call without sources name no key at all, not even the destination (COMMAND GETKEYS shows it).
+    if args.len() == 2 && !ctx.space.enter(key.shard) {
+        return Ok(Outcome::Busy(key.shard));
+    }
+    let mut values = values(ctx, args, 1)?.into_iter();
+    let mut merged = match values.next() {
+        Some(Some(own)) => own,
+        _ => hll::create(),
+    };
+    let sources: Vec<Option<Vec<u8>>> = values.collect();
+    hll::merge(&mut merged, &slices(&sources), ctx.limits.hll_sparse_max_bytes)?;
+    ctx.set_edited(key, &merged, Ttl::Keep);
+    ctx.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// Copies of the values at the keys from argument `from` on, each checked; `None` for a missing key.
+fn values(ctx: &mut Ctx<'_>, args: &Args<'_>, from: usize) -> Result<Vec<Option<Vec<u8>>>, CommandError> {
+    let mut values = Vec::with_capacity(args.len() - from);
+    for i in from..args.len() {
+        let key = ctx.key(args, i);
+        values.push(match ctx.space.read(key) {
+            Some(entry) => {
+                let value = Text::of(entry)?.to_vec();
+                hll::check(&value)?;
+                Some(value)
+            }
+            None => None,
+        });
+    }
+    Ok(values)
+}
+
+fn slices(values: &[Option<Vec<u8>>]) -> Vec<&[u8]> {
+    values.iter().flatten().map(Vec::as_slice).collect()
+}

@@ -8,9 +8,7 @@ mod object;
 mod transfer;
 mod walk;
 
-pub use expire::{
-    expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl,
-};
+pub use expire::{expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl};
 pub use object::{
     encoding_name, object_encoding, object_freq, object_help, object_idletime, object_refcount, type_name,
 };

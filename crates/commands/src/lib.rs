@@ -15,6 +15,8 @@ pub mod options;
 pub mod session;
 pub mod t_string;
 pub mod table;
+#[cfg(test)]
+mod testing;
 
 pub use args::Args;
 pub use ctx::Ctx;

@@ -150,3 +150,12 @@ impl<'a> SetOptions<'a> {
         Some(0)
     }
 }
+
+/// The part of `len` bytes (or bits) from `start` to `end`, both included; negative ones count from the end and what
+/// lies outside is cut off. `None` when nothing is left.
+pub fn range(start: i64, end: i64, len: u64) -> Option<std::ops::Range<u64>> {
+    let len = len as i64;
+    let from_end = |index: i64| if index < 0 { (index + len).max(0) } else { index };
+    let (start, end) = (from_end(start), from_end(end).min(len - 1));
+    (start <= end).then(|| start as u64..end as u64 + 1)
+}

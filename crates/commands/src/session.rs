@@ -86,6 +86,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether nothing about the client stands between a command and its body.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        self.authenticated && self.multi.is_none() && self.reply_mode == ReplyMode::On
+    }
+
     /// A fresh session.
     pub fn new(id: u64, authenticated: bool) -> Self {
         Session {

@@ -7,11 +7,20 @@
 //! [`INLINE_MAX_BYTES`]: structures::object::INLINE_MAX_BYTES
 
 mod counter;
+pub(crate) mod edit;
+mod expiring;
+mod lcs;
 mod multiple;
+pub(crate) mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub use counter::{decr, decrby, incr, incrby};
-pub use multiple::{mget, mset, msetnx};
+pub use counter::{decr, decrby, incr, incrby, incrbyfloat};
+pub use edit::{append, getrange, setrange, substr};
+pub use expiring::{delifeq, getdel, getex};
+pub use lcs::lcs;
+pub use multiple::{mget, mset, msetex, msetnx};
 pub use store::{getset, psetex, set, setex, setnx};
 
 use wire::number::{IntBuf, format_i64};
@@ -21,20 +30,30 @@ use crate::{Args, CommandResult, Ctx, Log, Outcome, Spec, facts};
 
 /// The family's rows.
 pub const COMMANDS: &[Spec] = &[
+    Spec { facts: &facts::string::APPEND, log: Log::Verbatim, run: append },
     Spec { facts: &facts::string::DECR, log: Log::Verbatim, run: decr },
     Spec { facts: &facts::string::DECRBY, log: Log::Verbatim, run: decrby },
+    Spec { facts: &facts::string::DELIFEQ, log: Log::Rewritten, run: delifeq },
     Spec { facts: &facts::string::GET, log: Log::Nothing, run: get },
+    Spec { facts: &facts::string::GETDEL, log: Log::Rewritten, run: getdel },
+    Spec { facts: &facts::string::GETEX, log: Log::Rewritten, run: getex },
+    Spec { facts: &facts::string::GETRANGE, log: Log::Nothing, run: getrange },
     Spec { facts: &facts::string::GETSET, log: Log::Rewritten, run: getset },
     Spec { facts: &facts::string::INCR, log: Log::Verbatim, run: incr },
     Spec { facts: &facts::string::INCRBY, log: Log::Verbatim, run: incrby },
+    Spec { facts: &facts::string::INCRBYFLOAT, log: Log::Rewritten, run: incrbyfloat },
+    Spec { facts: &facts::string::LCS, log: Log::Nothing, run: lcs },
     Spec { facts: &facts::string::MGET, log: Log::Nothing, run: mget },
     Spec { facts: &facts::string::MSET, log: Log::Verbatim, run: mset },
+    Spec { facts: &facts::string::MSETEX, log: Log::Rewritten, run: msetex },
     Spec { facts: &facts::string::MSETNX, log: Log::Verbatim, run: msetnx },
     Spec { facts: &facts::string::PSETEX, log: Log::Rewritten, run: psetex },
     Spec { facts: &facts::string::SET, log: Log::Rewritten, run: set },
     Spec { facts: &facts::string::SETEX, log: Log::Rewritten, run: setex },
     Spec { facts: &facts::string::SETNX, log: Log::Verbatim, run: setnx },
+    Spec { facts: &facts::string::SETRANGE, log: Log::Verbatim, run: setrange },
     Spec { facts: &facts::string::STRLEN, log: Log::Nothing, run: strlen },
+    Spec { facts: &facts::string::SUBSTR, log: Log::Nothing, run: substr },
 ];
 
 /// `GET key`: the string, or null. O(1) for values in their entry, O(length) to copy chunked ones out.

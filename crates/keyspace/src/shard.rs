@@ -200,6 +200,14 @@ impl Keyspace {
         self.shards.len() * size_of::<Padded<TryMutex<Shard>>>()
     }
 
+    /// Locks one shard, if it is free.
+    #[inline(always)]
+    pub fn lock_shard(&self, number: u32) -> Option<Locked<'_>> {
+        let mut locked = Locked::none();
+        locked.guards.push((number, self.shard(number).spin_lock()?));
+        Some(locked)
+    }
+
     /// Locks the shards of `keys`, in ascending order. On a busy shard nothing stays locked and its number returns.
     #[inline]
     pub fn lock(&self, keys: &[Key<'_>]) -> Result<Locked<'_>, u32> {

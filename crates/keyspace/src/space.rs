@@ -27,6 +27,15 @@ pub enum Ttl {
     At(i64),
 }
 
+/// Whether Valkey 9.1 would keep a string in one piece with its key, at most 128 bytes: what clients see as `embstr`.
+/// Longer ones are `raw`, and stay so under a shorter key.
+pub fn is_embedded(key_len: usize, value_len: usize, has_ttl: bool) -> bool {
+    const MAX_BYTES: usize = 128;
+    const FIXED_BYTES: usize = 14;
+    let key_header = if key_len < 32 { 1 } else { 3 };
+    FIXED_BYTES + key_header + key_len + value_len + if has_ttl { 8 } else { 0 } <= MAX_BYTES
+}
+
 /// Counters of one thread, summed by INFO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpaceCounters {
@@ -267,6 +276,15 @@ impl<'a> Space<'a> {
             Some(slot) => {
                 let old = self.shard(key.shard).table(physical).expect("the slot came from it").entry(slot);
                 let (was_at, was_access) = (old.expire_at_ms(), old.access());
+                let value = match value {
+                    // Valkey sizes the new string with the old TTL, even when that TTL goes.
+                    NewValue::Bytes { bytes, raw: false }
+                        if was_at.is_some() && !is_embedded(key.bytes.len(), bytes.len(), true) =>
+                    {
+                        NewValue::Bytes { bytes, raw: true }
+                    }
+                    value => value,
+                };
                 let expire_at_ms = match ttl {
                     Ttl::Clear => None,
                     Ttl::Keep => was_at,

@@ -80,6 +80,8 @@ pub struct Meta {
     pub net_out_bytes: u64,
     /// Someone asked for it to be closed.
     pub killed: bool,
+    /// `CLIENT IMPORT-SOURCE`.
+    pub is_import_source: bool,
     /// Since when the output passes the soft limit, Unix ms.
     pub soft_limit_at_ms: Option<i64>,
 }

@@ -2,7 +2,28 @@
 
 use crate::registry::NodeSpec;
 
+pub mod client;
+pub mod command;
+pub mod commandlog;
+pub mod config;
 pub mod connection;
+pub mod debug;
+pub mod digest;
+pub mod flush;
+pub mod info;
+pub mod latency;
+pub mod memory;
 
 /// Every family's rows.
-pub const ALL: &[&[NodeSpec]] = &[connection::COMMANDS];
+pub const ALL: &[&[NodeSpec]] = &[
+    client::COMMANDS,
+    command::COMMANDS,
+    commandlog::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    flush::COMMANDS,
+    info::COMMANDS,
+    latency::COMMANDS,
+    memory::COMMANDS,
+];

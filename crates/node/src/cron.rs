@@ -17,7 +17,6 @@ pub fn run(
     state: &mut ThreadState,
     moment: &Moment,
     thread: usize,
-    ticks: u64,
     hz: u64,
 ) -> Vec<u32> {
     if node.settings.active_expire.load(Ordering::Relaxed) {
@@ -46,9 +45,6 @@ pub fn run(
     );
     if thread == 0 {
         node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
-        if ticks % hz == 0 {
-            ask_for_huge_pages();
-        }
     }
     let ThreadState { relocation, local, .. } = state;
     if fragmented(local) {
@@ -90,13 +86,4 @@ fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread:
 fn fragmented(_local: &keyspace::space::Local) -> bool {
     let stats = structures::slab::stats();
     stats.page_bytes > 16 << 20 && stats.live_bytes * 10 < stats.page_bytes * 7
-}
-
-/// Once the data is large, pages of 2 MiB save address translation on every look-up; a small node keeps small pages
-/// and so a small footprint.
-fn ask_for_huge_pages() {
-    const FROM_BYTES: u64 = 32 << 20;
-    if structures::slab::stats().page_bytes > FROM_BYTES {
-        sys::pages::PAGES.set_huge_pages(true);
-    }
 }

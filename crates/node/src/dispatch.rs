@@ -146,6 +146,8 @@ pub fn commit(node: &'static Node, local: &mut keyspace::space::Local, moment: &
 }
 
 /// Queueing, gates, body, statistics of one command of `client`. With `gated` the caller holds the gate.
+#[inline]
+#[allow(clippy::too_many_arguments)]
 pub fn run_command(
     node: &'static Node,
     state: &mut ThreadState,
@@ -158,36 +160,135 @@ pub fn run_command(
     client: &mut Client,
 ) -> Done {
     let command = node.registry.get(number);
-    let started = tsc();
+    // Nearly every command: one key, on the keyspace, from a client without special state. No gate can refuse it but
+    // arity.
+    if let (Run::Data(run), Some((_, shard, _))) = (command.run, first_key)
+        && client.session.is_plain()
+        && !moment.has_maxmemory
+        && !gated
+        && command.facts.accepts(args.len())
+    {
+        let Some(locked) = node.keyspace.lock_shard(shard) else { return Done::Busy(shard) };
+        let reply_from = client.out.len();
+        let result = run_plain(node, state, command, run, args, first_key, moment, locked, client);
+        if let Ok(Outcome::Done) = result {
+            finish_clock(node, state, number, args, moment, client, reply_from);
+            return Done::Replied;
+        }
+        return settle(node, state, number, args, moment, client, reply_from, result.map_err(|e| (e, false)));
+    }
+    run_command_slow(node, state, slot, number, args, first_key, moment, gated, client)
+}
+
+/// The body of a keyspace command under its one lock.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn run_plain(
+    node: &'static Node,
+    state: &mut ThreadState,
+    command: &Command,
+    run: commands::table::Handler,
+    args: &Args<'_>,
+    first_key: Option<(u8, u32, u32)>,
+    moment: &Moment,
+    locked: Locked<'static>,
+    client: &mut Client,
+) -> CommandResult {
+    let ThreadState { local, rng, .. } = state;
+    let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
+    let mut space =
+        Space::new(&node.keyspace, local, locked, client.session.db, moment.now_ms, moment.access);
+    space.touch = !client.session.no_touch;
+    let resp = client.session.resp;
+    let mut ctx = Ctx {
+        space,
+        reply: ReplyWriter::new(&mut client.out, resp),
+        session: &mut client.session,
+        rng,
+        limits: moment.limits,
+        first_key,
+    };
+    let result = run(&mut ctx, args);
+    let counters = &ctx.space.local.counters;
+    if counters.changes - before.0 > counters.expired_keys - before.1 {
+        log_change(&mut ctx, command, args, before.2, result.is_ok());
+    }
+    commit(node, ctx.space.local, moment);
+    result
+}
+
+/// Commands of any kind, from clients in any state.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)]
+fn run_command_slow(
+    node: &'static Node,
+    state: &mut ThreadState,
+    slot: u32,
+    number: u16,
+    args: &Args<'_>,
+    first_key: Option<(u8, u32, u32)>,
+    moment: &Moment,
+    gated: bool,
+    client: &mut Client,
+) -> Done {
+    let command = node.registry.get(number);
     let reply_from = client.out.len();
     if client.session.reply_mode == ReplyMode::SkipNext {
         client.session.reply_mode = ReplyMode::Skipping;
     }
-    let refused = gates(node, state, &mut client.session, command, args, moment);
-    let result = match refused {
+    let result = match gates(node, state, &mut client.session, command, args, moment) {
         Err(error) => {
             if let Some(multi) = &mut client.session.multi {
                 multi.aborted = true;
             }
-            state.stats.commands[usize::from(number)].rejected += 1;
             Err((error, true))
         }
         Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
             crate::multi::queue(client, number, command, args);
-            return finish_reply(state, client, reply_from, Done::Replied);
+            return finish_reply(client, reply_from, Done::Replied);
         }
         Ok(()) => execute(node, state, slot, number, args, first_key, moment, gated, client).map_err(|e| (e, false)),
     };
+    settle(node, state, number, args, moment, client, reply_from, result)
+}
+
+/// After the body: errors become replies, waiting commands wait, the rest is accounted for.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)]
+fn settle(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+    reply_from: usize,
+    result: Result<Outcome, (CommandError, bool)>,
+) -> Done {
     let done = match result {
-        Ok(done) => done,
+        Ok(Outcome::Done) => Done::Replied,
+        Ok(Outcome::Busy(shard)) => Done::Busy(shard),
+        Ok(Outcome::NeedsGate) => Done::NeedsGate,
+        Ok(Outcome::Continue(continuation)) => {
+            client.waiting = crate::client::Waiting::Slices(continuation);
+            Done::Waits
+        }
+        Ok(Outcome::Worker(job)) => {
+            client.waiting = crate::client::Waiting::Worker;
+            state.jobs.push((client.token, job));
+            Done::Waits
+        }
         Err((error, rejected)) => {
             let text = error.to_string();
             client.out.truncate(reply_from);
             ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
             state.stats.count_error(text.as_bytes());
-            if !rejected {
-                state.stats.commands[usize::from(number)].failed += 1;
+            let row = &mut state.stats.commands[usize::from(number)];
+            if rejected {
+                row.rejected += 1;
+                return finish_reply(client, reply_from, Done::Replied);
             }
+            row.failed += 1;
             Done::Replied
         }
     };
@@ -198,13 +299,30 @@ pub fn run_command(
         }
         return done;
     }
-    let ticks = tsc().wrapping_sub(started);
+    finish_clock(node, state, number, args, moment, client, reply_from);
+    finish_reply(client, reply_from, done)
+}
+
+/// Takes the time and accounts for the command. Commands of a batch run back to back: the end of one is the start of
+/// the next.
+#[inline(always)]
+fn finish_clock(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+    reply_from: usize,
+) {
+    let now = tsc();
+    let ticks = now.wrapping_sub(state.last_tick);
+    state.last_tick = now;
     account(node, state, number, args, moment, ticks, client, reply_from);
-    finish_reply(state, client, reply_from, done)
 }
 
 /// Honours CLIENT REPLY.
-fn finish_reply(_state: &mut ThreadState, client: &mut Client, reply_from: usize, done: Done) -> Done {
+fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
     match client.session.reply_mode {
         ReplyMode::On | ReplyMode::SkipNext => {}
         ReplyMode::Off => client.out.truncate(reply_from),
@@ -236,11 +354,10 @@ fn account(
     let row = &mut stats.commands[usize::from(number)];
     row.calls += 1;
     row.ticks += ticks;
-    let ns = tsc_to_ns(ticks);
     if node.settings.latency_tracking.load(Ordering::Relaxed) {
-        row.latency.get_or_insert_default().record(ns);
+        row.latency.get_or_insert_default().record(ticks);
     }
-    let us = (ns / 1000) as i64;
+    let us = (tsc_to_ns(ticks) / 1000) as i64;
     let slow = node.settings.slower_than_us.load(Ordering::Relaxed);
     let request = node.settings.request_larger_bytes.load(Ordering::Relaxed);
     let reply = node.settings.reply_larger_bytes.load(Ordering::Relaxed);
@@ -326,10 +443,10 @@ fn execute(
     moment: &Moment,
     gated: bool,
     client: &mut Client,
-) -> Result<Done, CommandError> {
+) -> CommandResult {
     let command = node.registry.get(number);
     if command.gate && !gated {
-        return Ok(Done::NeedsGate);
+        return Ok(Outcome::NeedsGate);
     }
     match command.facts.name {
         "exec" => return crate::multi::exec(node, state, slot, moment, gated, client),
@@ -349,28 +466,14 @@ fn execute(
         };
         match taken {
             Ok(locked) => locked,
-            Err(shard) => return Ok(Done::Busy(shard)),
+            Err(shard) => return Ok(Outcome::Busy(shard)),
         }
     } else {
         Locked::none()
     };
     let (result, locked) = run_body(node, state, number, args, first_key, moment, locked, client);
     drop(locked);
-    Ok(match result? {
-        Outcome::Done => Done::Replied,
-        Outcome::Busy(shard) => Done::Busy(shard),
-        Outcome::NeedsGate => Done::NeedsGate,
-        Outcome::Continue(continuation) => {
-            client.waiting = crate::client::Waiting::Slices(continuation);
-            Done::Waits
-        }
-        Outcome::Worker(job) => {
-            client.waiting = crate::client::Waiting::Worker;
-            let token = client.token;
-            state.jobs.push((token, job));
-            Done::Waits
-        }
-    })
+    result
 }
 
 /// Runs a command's body under `locked` and logs what it did (at the end of the transaction, inside one). Returns the
@@ -391,7 +494,8 @@ pub fn run_body(
     let ThreadState { local, rng, clients, stats, in_unit, .. } = state;
     let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
     let buffers = BufferSizes {
-        input: client.input.len() - client.consumed,
+        // The input is on loan to the arguments while a command runs.
+        input: client.input.len().saturating_sub(client.consumed),
         input_free: client.input.capacity() - client.input.len(),
         output: client.out.len() - client.sent,
         total: size_of::<Client>() + client.input.capacity() + client.out.capacity(),
@@ -408,28 +512,46 @@ pub fn run_body(
         limits: moment.limits,
         first_key,
     };
-    let (mut result, mut ctx) = match command.run {
-        Run::Data(run) => (run(&mut ctx, args), ctx),
-        Run::Node(run) => {
-            let thread = moment.thread;
-            let mut wide =
-                NodeCtx { data: ctx, node, meta: &mut client.meta, buffers, clients, stats, thread, command: number };
-            (run(&mut wide, args), wide.data)
-        }
-        Run::Container => (Err(CommandError::Arity(command.facts.name.into())), ctx),
+    if let Run::Data(run) = command.run {
+        let result = run(&mut ctx, args);
+        return end_body(node, command, args, moment, before, *in_unit, result, ctx);
+    }
+    let Run::Node(run) = command.run else {
+        return (Err(CommandError::Arity(command.facts.name.into())), ctx.space.into_locked());
     };
-    if *in_unit {
+    let thread = moment.thread;
+    let mut wide =
+        NodeCtx { data: ctx, node, meta: &mut client.meta, buffers, clients, stats, thread, command: number };
+    let result = run(&mut wide, args);
+    end_body(node, command, args, moment, before, *in_unit, result, wide.data)
+}
+
+/// Logs what a body did and takes the locks back.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn end_body(
+    node: &'static Node,
+    command: &Command,
+    args: &Args<'_>,
+    moment: &Moment,
+    before: (u64, u64, usize),
+    in_unit: bool,
+    mut result: CommandResult,
+    mut ctx: Ctx<'_>,
+) -> (CommandResult, Locked<'static>) {
+    if in_unit {
         // Inside a transaction nothing waits: slices run one after the other.
         while let Ok(Outcome::Continue(mut slice)) = result {
             result = slice(&mut ctx);
         }
     }
     let counters = &ctx.space.local.counters;
-    let changed = counters.changes - before.0 > counters.expired_keys - before.1;
+    // CONFIG RESETSTAT sets the number of expired keys back.
+    let changed = counters.changes - before.0 > counters.expired_keys.saturating_sub(before.1);
     if changed {
         log_change(&mut ctx, command, args, before.2, result.is_ok());
     }
-    if !*in_unit {
+    if !in_unit {
         commit(node, ctx.space.local, moment);
     }
     (result, ctx.space.into_locked())

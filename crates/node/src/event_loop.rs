@@ -1,8 +1,9 @@
 //! One I/O thread: read and parse what is ready, prefetch, execute in order, write, look after timers.
 //!
-//! A tick handles all ready connections together. Their commands form one batch; before a window of it runs, the
-//! memory that its keys need is asked for in three steps (shard, bucket, entry), so that the misses of up to
-//! [`WINDOW`] keys overlap. Prefetching is a hint: execution looks everything up again, in each connection's order.
+//! A tick handles all ready connections together. Their commands form one batch, a pipeline over all of them: while one
+//! command runs, the shard of the one [`PLACE_AHEAD`] places on, the bucket of a nearer one and the entry of a still
+//! nearer one are asked for, so that cache misses overlap with work. Prefetching is a hint: execution looks everything
+//! up again, in each connection's order.
 
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,8 +25,10 @@ use crate::mailbox::Mail;
 use crate::node::Node;
 use crate::state::ThreadState;
 
-/// Commands whose memory is asked for at a time.
-const WINDOW: usize = 32;
+/// How many commands ahead of execution a key's place is worked out, its bucket and its entry are asked for.
+const PLACE_AHEAD: usize = 24;
+const BUCKET_AHEAD: usize = 16;
+const ENTRY_AHEAD: usize = 8;
 /// Bytes read from one connection at a time.
 const READ_BYTES: usize = 16 * 1024;
 /// Bytes read at a time while a large argument arrives.
@@ -44,6 +47,8 @@ const TOKEN_LISTENER: u64 = u64::MAX - 1024;
 #[derive(Clone, Copy)]
 struct Pending {
     slot: u32,
+    /// Of the client's token: another client may have the slot by the time the command runs.
+    generation: u32,
     /// Number in the registry, or `u16::MAX` when there is no such command.
     command: u16,
     first_span: u32,
@@ -54,6 +59,13 @@ struct Pending {
     key_arg: u8,
     shard: u32,
     order: u32,
+}
+
+impl Pending {
+    #[inline(always)]
+    fn is_of(&self, client: &Client) -> bool {
+        (client.token >> 32) as u32 == self.generation
+    }
 }
 
 /// One I/O thread.
@@ -311,6 +323,7 @@ impl IoThread {
                     let span_count = self.spans.len() - first_span;
                     let mut pending = Pending {
                         slot,
+                        generation: (client.token >> 32) as u32,
                         command: u16::MAX,
                         first_span: first_span as u32,
                         span_count: span_count as u32,
@@ -343,6 +356,7 @@ impl IoThread {
                     // Answered in its turn, behind the commands before it.
                     self.batch.push(Pending {
                         slot,
+                        generation: (client.token >> 32) as u32,
                         command: u16::MAX,
                         first_span: first_span as u32,
                         span_count: 0,
@@ -365,25 +379,40 @@ impl IoThread {
         mut state: MutexGuard<'s, ThreadState>,
         moment: &Moment,
     ) -> MutexGuard<'s, ThreadState> {
+        state.last_tick = sys::clock::tsc();
         let mut batch = std::mem::take(&mut self.batch);
         let spans = std::mem::take(&mut self.spans);
-        let mut at = 0;
-        while at < batch.len() {
-            let end = (at + WINDOW).min(batch.len());
-            self.prefetch(&mut state, &mut batch[at..end], &spans);
-            for pending in &batch[at..end] {
-                if self.run_one(&mut state, pending, &spans, moment, false) {
-                    // Global commands: let go of our state, stop the others, run alone.
-                    drop(state);
-                    let gate = self.node.gate.take(self.index);
-                    state = self.node.threads[self.index].lock_state();
-                    self.run_one(&mut state, pending, &spans, moment, true);
-                    drop(state);
-                    drop(gate);
-                    state = self.node.threads[self.index].lock_state();
-                }
+        let count = batch.len();
+        if count > 1 {
+            self.place(&mut state, &mut batch[..count.min(PLACE_AHEAD)], &spans);
+            self.prefetch_buckets(&batch[..count.min(BUCKET_AHEAD)]);
+            self.prefetch_entries(&batch[..count.min(ENTRY_AHEAD)]);
+        } else {
+            self.place(&mut state, &mut batch, &spans);
+        }
+        for at in 0..count {
+            // Each step asks for the memory that later commands need, so that their misses overlap with work.
+            if let Some(ahead) = batch.get_mut(at + PLACE_AHEAD..at + PLACE_AHEAD + 1) {
+                self.place(&mut state, ahead, &spans);
             }
-            at = end;
+            if let Some(ahead) = batch.get(at + BUCKET_AHEAD..at + BUCKET_AHEAD + 1) {
+                self.prefetch_buckets(ahead);
+            }
+            if let Some(ahead) = batch.get(at + ENTRY_AHEAD..at + ENTRY_AHEAD + 1) {
+                self.prefetch_entries(ahead);
+            }
+            let pending = &batch[at];
+            if self.run_one(&mut state, pending, &spans, moment, false) {
+                // Global commands: let go of our state, stop the others, run alone.
+                drop(state);
+                let gate = self.node.gate.take(self.index);
+                state = self.node.threads[self.index].lock_state();
+                state.last_tick = sys::clock::tsc();
+                self.run_one(&mut state, pending, &spans, moment, true);
+                drop(state);
+                drop(gate);
+                state = self.node.threads[self.index].lock_state();
+            }
         }
         batch.clear();
         self.batch = batch;
@@ -392,19 +421,19 @@ impl IoThread {
         state
     }
 
-    /// Asks for the memory of a window's keys, in three steps so that misses overlap.
-    #[inline]
-    fn prefetch(&mut self, state: &mut ThreadState, window: &mut [Pending], spans: &[Span]) {
+    /// First step: works out where the commands' keys are and asks for their shards.
+    #[inline(always)]
+    fn place(&self, state: &mut ThreadState, window: &mut [Pending], spans: &[Span]) {
         let node = self.node;
         let keyspace = &node.keyspace;
-        for pending in window.iter_mut() {
+        for pending in window {
             if pending.command == u16::MAX {
                 continue;
             }
             let Some(at) = node.registry.get(pending.command).facts.simple_key() else { continue };
             let Some(client) = state.clients.get_mut(pending.slot) else { continue };
             let span = pending.first_span as usize + usize::from(at);
-            if u32::from(at) >= pending.span_count || client.input.is_empty() {
+            if !pending.is_of(client) || u32::from(at) >= pending.span_count || client.input.len() < spans[span].end() {
                 continue;
             }
             let key = keyspace.hasher.place(spans[span].of(&client.input));
@@ -413,19 +442,25 @@ impl IoThread {
             pending.order = key.order;
             prefetch_addr(keyspace.shard(key.shard).address());
         }
-        if window.len() < 2 {
-            // Nothing to overlap with.
-            return;
-        }
+    }
+
+    /// Second step: asks for the keys' buckets. A busy shard is left alone: this is a hint.
+    #[inline(always)]
+    fn prefetch_buckets(&self, window: &[Pending]) {
         for pending in window.iter().filter(|p| p.key_arg > 0) {
-            if let Some(shard) = keyspace.shard(pending.shard).try_lock()
+            if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
                 && let Some(table) = shard.table(0)
             {
                 prefetch_addr(table.bucket_address(pending.order));
             }
         }
+    }
+
+    /// Third step: asks for the keys' entries.
+    #[inline(always)]
+    fn prefetch_entries(&self, window: &[Pending]) {
         for pending in window.iter().filter(|p| p.key_arg > 0) {
-            if let Some(shard) = keyspace.shard(pending.shard).try_lock()
+            if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
                 && let Some(table) = shard.table(0)
                 && let Some(entry) = table.candidate_address(pending.order)
             {
@@ -448,7 +483,7 @@ impl IoThread {
         let slot = pending.slot;
         // Taken out, so that commands which look at all clients see the others.
         let Some(mut client) = state.clients.take(slot) else { return false };
-        if client.stopped || client.session.close_after_reply || client.meta.killed {
+        if !pending.is_of(&client) || client.stopped || client.session.close_after_reply || client.meta.killed {
             state.clients.put_back(slot, client);
             return false;
         }
@@ -685,7 +720,7 @@ impl IoThread {
         let hz = u64::from(self.node.settings.hz.load(Ordering::Relaxed).clamp(1, 500)).max(10);
         self.next_cron_ns = now_ns + 1_000_000_000 / hz;
         self.cron_ticks += 1;
-        let closing = crate::cron::run(self.node, state, moment, self.index, self.cron_ticks, hz);
+        let closing = crate::cron::run(self.node, state, moment, self.index, hz);
         for slot in closing {
             self.close(state, slot, moment);
         }

@@ -52,6 +52,12 @@ impl LatencyMonitor {
         events.iter().map(|(name, event)| (*name, event.clone())).collect()
     }
 
+    /// A copy of one event; its name is matched exactly.
+    pub fn event(&self, name: &[u8]) -> Option<(&'static str, Event)> {
+        let events = self.events.lock().unwrap_or_else(|e| e.into_inner());
+        events.iter().find(|(n, _)| n.as_bytes() == name).map(|(n, event)| (*n, event.clone()))
+    }
+
     /// Forgets the named events, or all when `names` is empty. Returns how many there were.
     pub fn reset(&self, names: &[&[u8]]) -> usize {
         let mut events = self.events.lock().unwrap_or_else(|e| e.into_inner());

@@ -189,6 +189,7 @@ pub fn new_client(
             net_in_bytes: 0,
             net_out_bytes: 0,
             killed: false,
+            is_import_source: false,
             soft_limit_at_ms: None,
         },
         waiting: Waiting::No,

@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 
 use commands::facts::Flags;
 use commands::session::{Multi, Watched};
-use commands::{Args, CommandError, Outcome};
+use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::{Key, Locked, Space};
 use wire::resp::ReplyWriter;
 
 use crate::client::Client;
-use crate::dispatch::{Done, Moment, commit, places, run_body};
+use crate::dispatch::{Moment, commit, places, run_body};
 use crate::node::Node;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
@@ -46,7 +46,7 @@ pub fn transaction(
     args: &Args<'_>,
     moment: &Moment,
     client: &mut Client,
-) -> Result<Done, CommandError> {
+) -> CommandResult {
     match command.facts.name {
         "multi" => {
             if client.session.multi.is_some() {
@@ -67,12 +67,12 @@ pub fn transaction(
                 return Err(CommandError::text("ERR WATCH inside MULTI is not allowed"));
             }
             if let Some(busy) = watch(node, state, args, moment, client) {
-                return Ok(Done::Busy(busy));
+                return Ok(Outcome::Busy(busy));
             }
         }
     }
     ReplyWriter::new(&mut client.out, client.session.resp).ok();
-    Ok(Done::Replied)
+    Ok(Outcome::Done)
 }
 
 /// Watches keys; returns a busy shard when one is.
@@ -135,7 +135,7 @@ pub fn exec(
     moment: &Moment,
     gated: bool,
     client: &mut Client,
-) -> Result<Done, CommandError> {
+) -> CommandResult {
     let Some(multi) = client.session.multi.take() else {
         return Err(CommandError::text("ERR EXEC without MULTI"));
     };
@@ -149,7 +149,7 @@ pub fn exec(
     });
     if needs_gate && !gated {
         client.session.multi = Some(multi);
-        return Ok(Done::NeedsGate);
+        return Ok(Outcome::NeedsGate);
     }
     let mut locked = if gated {
         Locked::gate()
@@ -163,7 +163,7 @@ pub fn exec(
             Ok(locked) => locked,
             Err(busy) => {
                 client.session.multi = Some(multi);
-                return Ok(Done::Busy(busy));
+                return Ok(Outcome::Busy(busy));
             }
         }
     };
@@ -181,7 +181,7 @@ pub fn exec(
         if dirty {
             commit(node, &mut state.local, moment);
             ReplyWriter::new(&mut client.out, client.session.resp).null_array();
-            return Ok(Done::Replied);
+            return Ok(Outcome::Done);
         }
     }
     ReplyWriter::new(&mut client.out, client.session.resp).array(multi.queue.len());
@@ -194,7 +194,7 @@ pub fn exec(
     state.in_unit = false;
     commit(node, &mut state.local, moment);
     drop(locked);
-    Ok(Done::Replied)
+    Ok(Outcome::Done)
 }
 
 /// One command of a running transaction: its reply, or its error as an element of EXEC's reply.

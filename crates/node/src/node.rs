@@ -119,6 +119,7 @@ impl Node {
                         rng: Rng::from_entropy(),
                         evictor: Evictor::default(),
                         expire: ExpireCycle::default(),
+                        last_tick: 0,
                         in_unit: false,
                         jobs: Vec::new(),
                         relocation: Relocation::default(),

@@ -1,7 +1,7 @@
 //! The parameters that running code consults, as plain atomics: one copy of the table's values for the hot paths.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::RwLock;
+use std::sync::{OnceLock, RwLock};
 
 use keyspace::evict::{EvictOptions, Policy};
 
@@ -63,6 +63,9 @@ pub struct Settings {
     pub lazy_user_flush: AtomicBool,
     /// Whether a password is set: saves the lock of `password` for everybody else.
     pub has_password: AtomicBool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
+    replication_id: OnceLock<RwLock<String>>,
     policy: RwLock<Option<Policy>>,
     policy_kind: AtomicU32,
     password: RwLock<String>,
@@ -121,6 +124,20 @@ impl Settings {
         }
     }
 
+    /// Forty hexadecimal digits that name this node's data to replicas; made on first use.
+    pub fn replication_id(&self) -> String {
+        self.replication_id_cell().read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Gives the data another name (`DEBUG CHANGE-REPL-ID`).
+    pub fn change_replication_id(&self) {
+        *self.replication_id_cell().write().unwrap_or_else(|e| e.into_inner()) = new_replication_id();
+    }
+
+    fn replication_id_cell(&self) -> &RwLock<String> {
+        self.replication_id.get_or_init(|| RwLock::new(new_replication_id()))
+    }
+
     /// The password of the default user; empty = none.
     pub fn password(&self) -> String {
         self.password.read().unwrap_or_else(|e| e.into_inner()).clone()
@@ -141,4 +158,12 @@ impl Settings {
     pub fn set_output_limit(&self, class: usize, limit: OutputLimit) {
         *self.output_limit[class].write().unwrap_or_else(|e| e.into_inner()) = limit;
     }
+}
+
+/// A fresh name. Where the kernel gives no entropy, the clock and counters behind `Rng` have to do.
+fn new_replication_id() -> String {
+    sys::random::hex_id(40).unwrap_or_else(|_| {
+        let mut rng = sys::random::Rng::from_entropy();
+        format!("{:016x}{:016x}{:08x}", rng.next_u64(), rng.next_u64(), rng.next_u32())
+    })
 }

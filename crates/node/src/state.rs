@@ -22,6 +22,8 @@ pub struct ThreadState {
     pub evictor: Evictor,
     /// Active expiry.
     pub expire: ExpireCycle,
+    /// Clock ticks (see `sys::clock::tsc`) at the end of the last command.
+    pub last_tick: u64,
     /// A transaction is running: its effects are committed together at its end.
     pub in_unit: bool,
     /// Work for the worker threads that commands of this batch left, each with its client's token.

@@ -151,21 +151,47 @@ pub struct Stats {
     pub parked: u64,
     /// Commands and input bytes of the last samples, for the rates of INFO.
     pub rates: Rates,
+    /// Time spent in batches, in clock ticks.
+    pub busy_ticks: u64,
+    /// The longest batch, in clock ticks.
+    pub busy_max_ticks: u64,
+    /// The most commands in one batch.
+    pub batch_commands_max: u64,
 }
 
 /// Per-second rates over the last samples.
 #[derive(Default, Clone, Copy)]
 pub struct Rates {
     last: (i64, u64, u64, u64),
+    last_batches: (i64, u64, u64),
     /// Commands per second.
     pub ops: f64,
     /// Input bytes per second.
     pub input: f64,
     /// Output bytes per second.
     pub output: f64,
+    /// Batches per second.
+    pub batches: f64,
+    /// Mean duration of a batch, µs.
+    pub batch_us: f64,
 }
 
 impl Rates {
+    /// Takes a sample of batches and of the time in them at `now_ms`.
+    pub fn sample_batches(&mut self, now_ms: i64, batches: u64, busy_ticks: u64) {
+        let (then, count, ticks) = self.last_batches;
+        let seconds = (now_ms - then) as f64 / 1000.0;
+        if then != 0 && seconds > 0.0 {
+            let new = batches.saturating_sub(count);
+            self.batches += (new as f64 / seconds - self.batches) / 4.0;
+            if new > 0 {
+                let us = sys::clock::tsc_to_ns(busy_ticks.saturating_sub(ticks)) as f64 / 1000.0;
+                self.batch_us += (us / new as f64 - self.batch_us) / 4.0;
+            }
+        }
+        self.last_batches = (now_ms, batches, busy_ticks);
+    }
+
     /// Takes a sample at `now_ms`.
     pub fn sample(&mut self, now_ms: i64, commands: u64, input: u64, output: u64) {
         let (then, c, i, o) = self.last;
@@ -188,6 +214,26 @@ impl Stats {
     /// Counters for `commands` commands.
     pub fn new(commands: usize) -> Self {
         Stats { commands: vec![CommandStats::default(); commands], ..Stats::default() }
+    }
+
+    /// Counts a batch that began at clock tick `started`, with `commands` commands run in it.
+    #[inline]
+    pub fn end_batch(&mut self, started: u64, commands: u64) {
+        let ticks = sys::clock::tsc().wrapping_sub(started);
+        self.busy_ticks += ticks;
+        self.busy_max_ticks = self.busy_max_ticks.max(ticks);
+        self.batch_commands_max = self.batch_commands_max.max(commands);
+    }
+
+    /// Takes a sample of everything that INFO gives a rate of.
+    pub fn sample(&mut self, now_ms: i64) {
+        self.rates.sample(now_ms, self.total_commands, self.net_input_bytes, self.net_output_bytes);
+        self.rates.sample_batches(now_ms, self.ticks, self.busy_ticks);
+    }
+
+    /// Time that commands took, in clock ticks.
+    pub fn command_ticks(&self) -> u64 {
+        self.commands.iter().map(|c| c.ticks).sum()
     }
 
     /// Counts an error reply by its text (without `-`).

@@ -18,6 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub const PAGE_BYTES: usize = 64 * 1024;
 /// Size and alignment of what is asked from the kernel at a time.
 pub const REGION_BYTES: usize = 4 * 1024 * 1024;
+/// From this many mapped pages on, regions ask for transparent huge pages: with much data, address translation costs
+/// more than anything else on a look-up; with little, 2 MiB at a time would show in the footprint.
+pub const HUGE_FROM_PAGES: usize = 128;
 /// Freed pages that keep their memory.
 pub const IDLE_RESIDENT_MAX: usize = 16;
 
@@ -104,7 +107,10 @@ impl PageSource {
             // Address space that was never touched costs the same as released pages; use what is mapped first.
             None => match state.released.pop() {
                 Some(page) => page,
-                None => state.carve(self.huge.load(Ordering::Relaxed)).ok()?,
+                None => {
+                    let huge = self.huge.load(Ordering::Relaxed) || state.mapped_pages >= HUGE_FROM_PAGES;
+                    state.carve(huge).ok()?
+                },
             },
         };
         state.used_pages += 1;

@@ -151,6 +151,11 @@ impl Client {
         Replies { bytes: std::mem::take(&mut self.input), ends: Vec::new(), finish }
     }
 
+    /// What has arrived beyond the replies that were asked for, as far as it has been read.
+    pub fn unread(&self) -> &[u8] {
+        &self.input
+    }
+
     /// Sends one command and returns the raw bytes of its reply.
     pub fn command<A: AsRef<[u8]>>(&mut self, argv: &[A]) -> io::Result<Vec<u8>> {
         let mut request = Vec::new();

@@ -53,9 +53,11 @@ impl Kind {
             return if path.is_file() { Ok(path) } else { Err(StartError::Named { variable, path }) };
         }
         let found = match self {
-            Kind::Brasa => newest(target_directories().iter().flat_map(|target| {
-                ["ci", "release"].map(|profile| target.join(profile).join(program))
-            })),
+            Kind::Brasa => newest(
+                target_directories()
+                    .iter()
+                    .flat_map(|target| ["ci", "release"].map(|profile| target.join(profile).join(program))),
+            ),
             _ => target_directories()
                 .iter()
                 .map(|target| target.join("peers").join(program))
@@ -100,7 +102,9 @@ pub enum StartError {
         variable: &'static str,
     },
     /// No Brasa binary in the target directory.
-    #[error("no brasa binary: `./dev test` builds it, or `cargo build --profile ci -p brasa`, or set BRASA_BIN")]
+    #[error(
+        "no brasa binary: `./dev test` builds it, or `cargo build --profile ci -p brasa`, or set BRASA_BIN"
+    )]
     NotBuilt,
     /// The process ended before it answered.
     #[error("{name} ended at once ({status}); its output:\n{log}")]
@@ -389,7 +393,8 @@ pub fn free_port() -> io::Result<u16> {
 
 /// Where binaries can be: `CARGO_TARGET_DIR`, the folders above this test's own binary, the workspace's `target`.
 fn target_directories() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).into_iter().collect();
+    let mut found: Vec<PathBuf> =
+        std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).into_iter().collect();
     if let Ok(own) = std::env::current_exe() {
         // <target>/<profile>/deps/<test> or <target>/<profile>/<binary>.
         found.extend(own.ancestors().skip(2).take(2).map(Path::to_path_buf));
@@ -404,7 +409,8 @@ fn search_path(program: &str) -> Vec<PathBuf> {
 }
 
 fn newest(paths: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    let changed = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let changed =
+        |path: &PathBuf| path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     paths.filter(|path| path.is_file()).max_by_key(changed)
 }
 

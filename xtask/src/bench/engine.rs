@@ -66,6 +66,14 @@ pub struct EngineArgs {
     #[arg(long, default_value_t = 10.0)]
     others_percent_max: f64,
 
+    /// Wait up to this many seconds before each sample for other processes to leave the machine
+    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
+    patience: f64,
+
+    /// Niceness of servers and load; -20 keeps other processes of a shared machine off (needs the right to)
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    nice: i32,
+
     /// Core of the servers
     #[arg(long, default_value_t = 0)]
     server_core: usize,
@@ -127,6 +135,8 @@ impl EngineArgs {
             warm_up: self.warm_up,
             steal_percent_max: self.steal_percent_max,
             others_percent_max: self.others_percent_max,
+            patience_s: self.patience,
+            nice: self.nice,
             server_core: self.server_core,
             load_core: self.load_core,
         }
@@ -164,6 +174,8 @@ pub fn run(args: EngineArgs) -> Result<()> {
     let binaries = find(&args, &mut results)?;
     results.binaries = binaries.clone();
     proc::pin(std::process::id(), &[args.load_core])?;
+    // Servers and generator threads inherit it.
+    let _preference = if setup.nice == 0 { None } else { Some(proc::Preference::set(setup.nice)?) };
 
     throughput(&args, &setup, &cells, &binaries, &mut results);
     for scenario in scenarios {
@@ -179,9 +191,9 @@ pub fn run(args: EngineArgs) -> Result<()> {
         for (binary, port) in with_ports(&args, &binaries) {
             println!("{STALLS} {}", binary.kind.name());
             let mut notes = Vec::new();
-            match stall::run(binary, port, args.stall_keys, &setup, &mut |note| notes.push(note)) {
-                Ok(rows) => results.stalls.extend(rows),
-                Err(error) => notes.push(format!("{STALLS} {}: {error:#}", binary.kind.name())),
+            let mut report = stall::Report { rows: &mut results.stalls, notes: &mut notes };
+            if let Err(error) = stall::run(binary, port, args.stall_keys, &setup, &mut report) {
+                notes.push(format!("{STALLS} {}: {error:#}", binary.kind.name()));
             }
             notes.into_iter().for_each(|note| results.note(note));
         }

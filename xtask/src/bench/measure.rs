@@ -1,5 +1,10 @@
 //! One sample of the throughput table: fill if needed, run the generator, take the server's CPU time at the edges.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use anyhow::{Context, Result, bail, ensure};
 use loadgen::{BenchArgs, Moment, Report, args::ValueSizes};
 
@@ -10,7 +15,9 @@ use super::{
 };
 
 /// How often a sample is taken that was disturbed.
-const ATTEMPTS_MAX: u32 = 4;
+const ATTEMPTS_MAX: u32 = 3;
+/// How long the machine is watched before it counts as quiet.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// What holds for all samples of a run.
 #[derive(Clone, Debug)]
@@ -29,6 +36,10 @@ pub struct Setup {
     pub steal_percent_max: f64,
     /// A sample beside which other processes took more of both cores than this is repeated.
     pub others_percent_max: f64,
+    /// How long a sample waits for other processes to leave the machine, in seconds.
+    pub patience_s: f64,
+    /// Niceness of servers and load.
+    pub nice: i32,
     /// The server's core.
     pub server_core: usize,
     /// The load's core.
@@ -122,6 +133,7 @@ pub fn sample(server: &mut Server, cell: &Cell, round: usize, setup: &Setup) -> 
         if !server.kind.is_echo() {
             prepare(server, cell.data, setup)?;
         }
+        wait_until_quiet(setup)?;
         let now = attempt_once(server, cell, round, setup)?;
         let quiet =
             now.steal_percent <= setup.steal_percent_max && now.others_percent <= setup.others_percent_max;
@@ -138,11 +150,26 @@ pub fn sample(server: &mut Server, cell: &Cell, round: usize, setup: &Setup) -> 
     best.context("no attempt was made")
 }
 
+/// Waits, within the patience, until both cores are idle but for what a sample may bear.
+fn wait_until_quiet(setup: &Setup) -> Result<()> {
+    let both = [setup.server_core, setup.load_core];
+    let begun = Instant::now();
+    loop {
+        let before = Ticks::now(&both)?;
+        thread::sleep(QUIET);
+        let quiet = Ticks::now(&both)?.others_percent(before, 0) <= setup.others_percent_max;
+        if quiet || begun.elapsed().as_secs_f64() > setup.patience_s {
+            return Ok(());
+        }
+    }
+}
+
 fn attempt_once(server: &mut Server, cell: &Cell, round: usize, setup: &Setup) -> Result<Sample> {
     let args = setup.bench_args(server.port, cell.bench_args());
     let both = [setup.server_core, setup.load_core];
     let (pid, own) = (server.pid(), std::process::id());
-    let edge = || anyhow::Ok((proc::cpu_ns(pid)?, proc::cpu_ns(own)?, Ticks::now(&both)?));
+    let edge =
+        || anyhow::Ok((proc::scheduled(pid)?.cpu_ns, proc::scheduled(own)?.cpu_ns, Ticks::now(&both)?));
     let mut edges = Vec::with_capacity(2);
     let run = loadgen::run_observed(&args, |_: Moment| edges.push(edge()));
     if cell.spoils {

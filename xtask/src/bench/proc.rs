@@ -8,17 +8,31 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-/// CPU time of all living threads of a process, in nanoseconds. The first field of `schedstat` is exact where
-/// `/proc/<pid>/stat` counts ticks of 10 ms.
-pub fn cpu_ns(pid: u32) -> Result<u64> {
-    let mut sum = 0;
+const AUTOGROUP: &str = "/proc/self/autogroup";
+
+/// What the scheduler gave to the living threads of a process since they started.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Scheduled {
+    /// CPU time in nanoseconds, exact where `/proc/<pid>/stat` counts ticks of 10 ms.
+    pub cpu_ns: u64,
+    /// Nanoseconds for which a thread was ready and another ran in its place.
+    pub delayed_ns: u64,
+}
+
+/// Sums the first two fields of `schedstat` over the threads of a process.
+pub fn scheduled(pid: u32) -> Result<Scheduled> {
+    let mut sum = Scheduled::default();
     for task in fs::read_dir(format!("/proc/{pid}/task")).context("the server is gone")? {
         // A thread may end between the listing and the reading.
         let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-        let field = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
-        sum += field.context("schedstat has an unknown format")?;
+        let mut fields = text.split_whitespace().map(str::parse::<u64>);
+        let (Some(Ok(cpu_ns)), Some(Ok(delayed_ns))) = (fields.next(), fields.next()) else {
+            bail!("schedstat has an unknown format");
+        };
+        sum.cpu_ns += cpu_ns;
+        sum.delayed_ns += delayed_ns;
     }
     Ok(sum)
 }
@@ -101,6 +115,42 @@ pub fn make_this_thread_urgent() -> bool {
     chrt.is_ok_and(|status| status.success())
 }
 
+/// Niceness of the calling thread, of threads made later, and of the session's group; ends with its value.
+///
+/// Where the kernel groups sessions (`sched_autogroup_enabled`), niceness counts within a session only, and what one
+/// session gets beside another is the niceness of its group: sched(7).
+pub struct Preference {
+    group_before: Option<String>,
+}
+
+impl Preference {
+    /// Sets both; refused without the right to.
+    pub fn set(nice: i32) -> Result<Preference> {
+        let link = fs::read_link("/proc/thread-self")?;
+        let tid =
+            link.file_name().and_then(|name| name.to_str()).context("/proc/thread-self names no thread")?;
+        let renice =
+            Command::new("renice").args(["-n", &nice.to_string(), "-p", tid]).stdout(Stdio::null()).status();
+        ensure!(renice.context("cannot run renice")?.success(), "niceness {nice} is not allowed");
+        // `/autogroup-8 nice 0`; absent where the kernel does not group.
+        let group = fs::read_to_string(AUTOGROUP).unwrap_or_default();
+        let group_before = group.trim().rsplit_once(' ').map(|(_, nice)| nice.to_owned());
+        if group_before.is_some() {
+            fs::write(AUTOGROUP, nice.to_string()).context("cannot prefer this session")?;
+        }
+        Ok(Preference { group_before })
+    }
+}
+
+impl Drop for Preference {
+    fn drop(&mut self) {
+        if let Some(nice) = &self.group_before {
+            // The session keeps the preference then, which harms no result.
+            let _ = fs::write(AUTOGROUP, nice);
+        }
+    }
+}
+
 /// `0,1`
 pub fn core_list(cores: &[usize]) -> String {
     cores.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
@@ -151,10 +201,10 @@ mod tests {
     #[test]
     fn own_process_has_cpu_time_and_memory() {
         let pid = std::process::id();
-        let before = cpu_ns(pid).expect("schedstat");
+        let before = scheduled(pid).expect("schedstat").cpu_ns;
         let mut x = 1u64;
         (0..20_000_000u64).for_each(|i| x = std::hint::black_box(x.wrapping_mul(i | 1)));
-        assert!(cpu_ns(pid).expect("schedstat") > before);
+        assert!(scheduled(pid).expect("schedstat").cpu_ns > before);
         assert!(rss_bytes(pid).expect("status") > 100_000);
         assert!(has_mapped(pid, "libc"));
     }

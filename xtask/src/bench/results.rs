@@ -121,7 +121,7 @@ impl Results {
         writeln!(
             out,
             "- {} keys of 16 B, values of 64 B, {} connections; server on core {}, load on core {}, but in cells named \
-             `shared`, where both use cores {}. Samples of {} s after {} s of warm-up, repeated above {}% steal or {}% of other processes",
+             `shared`, where both use cores {}. Samples of {} s after {} s of warm-up, repeated above {}% steal or {}% of other processes; niceness {}",
             setup.keys,
             setup.connections,
             setup.server_core,
@@ -130,7 +130,8 @@ impl Results {
             setup.seconds,
             setup.warm_up,
             setup.steal_percent_max,
-            setup.others_percent_max
+            setup.others_percent_max,
+            setup.nice
         )
     }
 
@@ -245,13 +246,14 @@ impl Results {
         writeln!(
             out,
             "\n## Stalls\n\nLatency of 1,000 pings per second, from their scheduled instant; \"late\" is the part of \
-             the pinging client itself, below which nothing can be said of the server.\n"
+             the pinging client itself, below which nothing can be said of the server, and \"kept off CPU\" the time \
+             for which other processes had the server's core.\n"
         )?;
         writeln!(
             out,
-            "| keys | server | s | keys at the end | evicted | p50 us | p99.9 us | max us | late p99.9 us | late max us | steal |"
+            "| keys | server | s | keys at the end | evicted | p50 us | p99.9 us | max us | late p99.9 us | late max us | kept off CPU ms | steal |"
         )?;
-        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
         let mut rows: Vec<&stall::Row> = self.stalls.iter().collect();
         let order = |row: &stall::Row| self.stalls.iter().position(|first| first.phase == row.phase);
         rows.sort_by_key(|row| (order(row), row.server));
@@ -259,7 +261,7 @@ impl Results {
             let urgent = if row.pings.urgent { "" } else { " (no real-time priority)" };
             writeln!(
                 out,
-                "| {} | {} | {:.1} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0}{urgent} | {:.1}% |",
+                "| {} | {} | {:.1} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0}{urgent} | {:.0} | {:.1}% |",
                 row.phase,
                 row.server.name(),
                 row.seconds,
@@ -270,6 +272,7 @@ impl Results {
                 row.pings.latency.max_us,
                 row.pings.lateness.p999_us,
                 row.pings.lateness.max_us,
+                row.server_delayed_ms,
                 row.steal_percent,
             )?;
         }
@@ -318,12 +321,13 @@ impl Results {
         });
         let stalls = self.stalls.iter().map(|row| {
             format!(
-                r#"{{"phase":{},"server":{},"seconds":{:.1},"keys":{},"evicted":{},"steal_percent":{:.2},"ping":{},"late":{}}}"#,
+                r#"{{"phase":{},"server":{},"seconds":{:.1},"keys":{},"evicted":{},"server_delayed_ms":{:.1},"steal_percent":{:.2},"ping":{},"late":{}}}"#,
                 quoted(row.phase),
                 quoted(row.server.name()),
                 row.seconds,
                 row.keys,
                 row.evicted.map_or("null".to_owned(), |evicted| evicted.to_string()),
+                row.server_delayed_ms,
                 row.steal_percent,
                 latency_json(&row.pings.latency),
                 latency_json(&row.pings.lateness)

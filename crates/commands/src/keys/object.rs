@@ -3,6 +3,7 @@
 //! Matches over [`Object`] have no catch-all: a new kind of value does not compile until it has its names here.
 
 use keyspace::evict::{Access, decayed, idle_seconds};
+use keyspace::space::is_embedded;
 use keyspace::{EntryRef, Value};
 use structures::object::Object;
 
@@ -19,24 +20,13 @@ pub fn type_name(entry: EntryRef<'_>) -> &'static str {
     }
 }
 
-/// Bytes that Valkey allots at most to a string that stands in one piece with its key.
-const EMBEDDED_MAX_BYTES: usize = 128;
-/// What such a piece holds beside the texts and the key's header.
-const EMBEDDED_FIXED_BYTES: usize = 14;
-
-/// Whether Valkey 9.1 would keep key and string in one piece (`embstr`). No expiry is added to it: one that comes
-/// later may take the piece over the limit.
-pub(super) fn is_embedded(key_len: usize, value_len: usize) -> bool {
-    let key_header = if key_len < 32 { 1 } else { 3 };
-    EMBEDDED_FIXED_BYTES + key_header + key_len + value_len <= EMBEDDED_MAX_BYTES
-}
-
-/// The encoding's name, as `OBJECT ENCODING` spells it. Strings: `int`; `embstr` while short (together with the key)
-/// and never edited; else `raw`.
+/// The encoding's name, as `OBJECT ENCODING` spells it. Strings: `int`; `embstr` while short (together with the key:
+/// [`is_embedded`]) and never edited; else `raw`. A TTL that comes later makes no difference, except in Valkey to some
+/// values of at most three bytes under keys of 108 to 111: there it depends on the allocator.
 pub fn encoding_name(entry: EntryRef<'_>) -> &'static str {
     match entry.value() {
         Value::Int(_) => "int",
-        Value::Bytes(bytes) if entry.is_raw() || !is_embedded(entry.key().len(), bytes.len()) => "raw",
+        Value::Bytes(bytes) if entry.is_raw() || !is_embedded(entry.key().len(), bytes.len(), false) => "raw",
         Value::Bytes(_) => "embstr",
         Value::Object(object) => match object {
             Object::String(_) => "raw",

@@ -1,10 +1,11 @@
 //! Values that go to another key or database (<https://valkey.io/commands/rename/>, <https://valkey.io/commands/copy/>).
 
+use keyspace::space::is_embedded;
 use keyspace::{EntryRef, Key, NewValue, Ttl, Value};
 use smallvec::SmallVec;
 use structures::object::Object;
 
-use super::object::{encoding_name, is_embedded};
+use super::object::encoding_name;
 use crate::options::integer;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -30,24 +31,25 @@ fn rename_unless(
 ) -> Result<bool, CommandError> {
     let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
     let entry = ctx.space.read_for_write(from).ok_or(CommandError::NoSuchKey)?;
-    let becomes_raw = hides_raw(entry, to.bytes.len());
+    let hides_raw = hides_raw(entry, to.bytes.len());
     if from.bytes == to.bytes || taken(ctx, to) {
         return Ok(false);
     }
     let db = ctx.space.db();
     ctx.space.rename(from, db, to);
-    if becomes_raw {
+    if hides_raw {
         mark_raw(ctx, to);
     }
     Ok(true)
 }
 
 /// Whether a string that is `raw` for its long key alone would pass for `embstr` behind a key of `key_len` bytes:
-/// clients see what is `raw` stay so.
+/// what clients saw as `raw` stays so.
 fn hides_raw(entry: EntryRef<'_>, key_len: usize) -> bool {
     match entry.value() {
         Value::Bytes(bytes) => {
-            !entry.is_raw() && !is_embedded(entry.key().len(), bytes.len()) && is_embedded(key_len, bytes.len())
+            let fits = |key_len| is_embedded(key_len, bytes.len(), false);
+            !entry.is_raw() && !fits(entry.key().len()) && fits(key_len)
         }
         Value::Int(_) | Value::Object(_) => false,
     }

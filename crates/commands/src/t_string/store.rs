@@ -1,6 +1,6 @@
 //! `SET` and the older commands that it covers: `SETNX`, `SETEX`, `PSETEX`, `GETSET`.
 
-use keyspace::Ttl;
+use keyspace::{Key, Ttl};
 use wire::number::{IntBuf, format_i64};
 
 use crate::ctx::Text;
@@ -97,11 +97,7 @@ pub fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 fn store(ctx: &mut Ctx<'_>, args: &Args<'_>, value: &[u8], ttl: Ttl) {
     let key = ctx.key(args, 1);
     match ttl {
-        Ttl::At(at) if at <= ctx.space.now_ms => {
-            if ctx.space.delete(key) {
-                ctx.effect(&[b"UNLINK", key.bytes]);
-            }
-        }
+        Ttl::At(at) if at <= ctx.space.now_ms => drop_expired(ctx, key),
         Ttl::At(at) => {
             ctx.set_string(key, value, ttl);
             ctx.effect(&[b"SET", key.bytes, value, b"PXAT", format_i64(at, &mut IntBuf::new())]);
@@ -114,5 +110,13 @@ fn store(ctx: &mut Ctx<'_>, args: &Args<'_>, value: &[u8], ttl: Ttl) {
             ctx.set_string(key, value, ttl);
             ctx.effect(&[b"SET", key.bytes, value]);
         }
+    }
+}
+
+/// Removes a key that was given a time in the past; it counts as expired.
+pub(super) fn drop_expired(ctx: &mut Ctx<'_>, key: Key<'_>) {
+    if ctx.space.delete(key) {
+        ctx.space.local.counters.expired_keys += 1;
+        ctx.effect(&[b"UNLINK", key.bytes]);
     }
 }

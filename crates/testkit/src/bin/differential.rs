@@ -14,7 +14,7 @@ use testkit::server::{Kind, Launch};
 /// 2: a server did not start.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many steps in all.
+    /// How many replies to compare in all.
     #[arg(long, default_value_t = 100_000)]
     commands: u64,
     /// The seed that all sequences follow from.
@@ -99,7 +99,8 @@ fn main() -> ExitCode {
         println!("{failure}");
         return ExitCode::FAILURE;
     }
-    let missing = if arguments.only.is_some() { Vec::new() } else { outcome.coverage.missing(arguments.commands) };
+    let missing =
+        if arguments.only.is_some() { Vec::new() } else { outcome.coverage.missing(arguments.commands) };
     if !missing.is_empty() {
         println!("reached too rarely:\n  {}", missing.join("\n  "));
         return ExitCode::FAILURE;

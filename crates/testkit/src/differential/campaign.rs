@@ -28,7 +28,7 @@ pub struct Campaign {
     pub settings: Settings,
     /// The seed all sequences follow from.
     pub seed: u64,
-    /// Steps in all.
+    /// Replies to compare in all, those inside EXEC included.
     pub commands: u64,
     /// Only this sequence, when given.
     pub only: Option<u64>,
@@ -87,12 +87,10 @@ impl Campaign {
         if self.survey {
             pair.survey();
         }
-        let mut steps_done = 0;
         let mut index = self.only.unwrap_or(0);
-        while steps_done < self.commands {
+        while coverage.total() < self.commands {
             let seed = sequence_seed(self.seed, index);
             let steps = Gen::sequence(&self.settings, seed);
-            steps_done += steps.len() as u64;
             let found = pair.run(&steps, &mut coverage)?;
             if self.survey {
                 for mismatch in pair.take_survey().into_iter().chain(found) {
@@ -187,7 +185,8 @@ fn note(kinds: &mut BTreeMap<String, (usize, String)>, steps: &[Step], index: u6
         Some(&kind) => (kind as char).to_string(),
         None => "nothing".into(),
     };
-    let key = format!("{} | left {} | right {}", mismatch.command, begin(&mismatch.left), begin(&mismatch.right));
+    let key =
+        format!("{} | left {} | right {}", mismatch.command, begin(&mismatch.left), begin(&mismatch.right));
     let entry = kinds.entry(key).or_insert_with(|| {
         let line = steps.get(mismatch.step).map_or_else(String::new, |step| step.line(120));
         let example = format!(

@@ -15,7 +15,10 @@ fn check(holds: bool, what: &str) -> Outcome {
 fn within(left: &Value, right: &Value, tolerance: i64) -> Outcome {
     same_type(left, right)?;
     let (Some(l), Some(r)) = (left.integer(), right.integer()) else { return Err("no integer".into()) };
-    check(l >= 0 && r >= 0 && l.abs_diff(r) <= tolerance as u64, "numbers are further apart than time explains")
+    check(
+        l >= 0 && r >= 0 && l.abs_diff(r) <= tolerance as u64,
+        "numbers are further apart than time explains",
+    )
 }
 
 fn same_type(left: &Value, right: &Value) -> Outcome {
@@ -85,11 +88,17 @@ pub fn scan(_: &Call, left: &Value, right: &Value) -> Outcome {
 fn same_text(left: &str, right: &str) -> Outcome {
     for (l, r) in left.lines().zip(right.lines()) {
         if l != r {
-            return Err(format!("\"{}\" against \"{}\"", escape(l.as_bytes(), 400), escape(r.as_bytes(), 400)));
+            return Err(format!(
+                "\"{}\" against \"{}\"",
+                escape(l.as_bytes(), 400),
+                escape(r.as_bytes(), 400)
+            ));
         }
     }
     let (l, r) = (left.lines().count(), right.lines().count());
-    if l == r { Ok(()) } else {
+    if l == r {
+        Ok(())
+    } else {
         let more = if l > r { left.lines().nth(r) } else { right.lines().nth(l) };
         Err(format!("{l} lines against {r}: \"{}\"", escape(more.unwrap_or_default().as_bytes(), 400)))
     }
@@ -97,8 +106,27 @@ fn same_text(left: &str, right: &str) -> Outcome {
 
 /// Fields of CLIENT LIST that belong to one server or depend on the moment.
 const CLIENT_FIELDS: &[&str] = &[
-    "id", "addr", "laddr", "fd", "age", "idle", "qbuf", "qbuf-free", "argv-mem", "multi-mem", "rbs", "rbp", "obl", "oll", "omem",
-    "tot-mem", "events", "io-thread", "tot-net-in", "tot-net-out", "tot-cmds",
+    "id",
+    "addr",
+    "laddr",
+    "fd",
+    "age",
+    "idle",
+    "qbuf",
+    "qbuf-free",
+    "argv-mem",
+    "multi-mem",
+    "rbs",
+    "rbp",
+    "obl",
+    "oll",
+    "omem",
+    "tot-mem",
+    "events",
+    "io-thread",
+    "tot-net-in",
+    "tot-net-out",
+    "tot-cmds",
 ];
 
 /// Lines of CLIENT LIST: the same clients in the same order, the same fields in the same order.
@@ -137,7 +165,9 @@ pub fn hello(call: &Call, left: &Value, right: &Value) -> Outcome {
 /// A value as text that tells types and structure; sets and maps sorted.
 fn canonical(value: &Value) -> String {
     let mut parts: Vec<String> = match value.kind {
-        b'%' => value.pairs().map(|(key, value)| format!("{}={}", canonical(key), canonical(value))).collect(),
+        b'%' => {
+            value.pairs().map(|(key, value)| format!("{}={}", canonical(key), canonical(value))).collect()
+        }
         _ => value.items.iter().map(canonical).collect(),
     };
     if matches!(value.kind, b'~' | b'%') {
@@ -145,14 +175,30 @@ fn canonical(value: &Value) -> String {
     }
     match value.kind {
         b'*' | b'~' | b'%' | b'>' if !value.null => format!("{}[{}]", value.kind as char, parts.join(" ")),
-        kind => format!("{}{}", kind as char, if value.null { "null".into() } else { escape(value.text, 10_000) }),
+        kind => {
+            format!("{}{}", kind as char, if value.null { "null".into() } else { escape(value.text, 10_000) })
+        }
     }
 }
 
 /// Parameters whose values belong to one server or its machine.
 const CONFIG_VALUES: &[&str] = &[
-    "dir", "logfile", "pidfile", "port", "bind", "unixsocket", "io-threads", "bind-source-addr", "locale-collate", "proc-title-template",
-    "oom-score-adj-values", "rdb-version-check", "availability-zone", "log-format", "watchdog-period", "io-threads-do-reads",
+    "dir",
+    "logfile",
+    "pidfile",
+    "port",
+    "bind",
+    "unixsocket",
+    "io-threads",
+    "bind-source-addr",
+    "locale-collate",
+    "proc-title-template",
+    "oom-score-adj-values",
+    "rdb-version-check",
+    "availability-zone",
+    "log-format",
+    "watchdog-period",
+    "io-threads-do-reads",
 ];
 
 /// The same parameters with the same values, in any order.
@@ -211,9 +257,12 @@ pub fn debug_object(_: &Call, left: &Value, right: &Value) -> Outcome {
     same_type(left, right)?;
     let text = |value: &Value| {
         let line = String::from_utf8_lossy(value.text).into_owned();
-        let masked = ["at", "serializedlength", "lru", "lru_seconds_idle", "lfu_freq", "lfu_access_time_minutes"];
+        let masked =
+            ["at", "serializedlength", "lru", "lru_seconds_idle", "lfu_freq", "lfu_access_time_minutes"];
         line.split(' ')
-            .map(|part| part.split(':').next().filter(|name| masked.contains(name)).unwrap_or(part).to_owned())
+            .map(|part| {
+                part.split(':').next().filter(|name| masked.contains(name)).unwrap_or(part).to_owned()
+            })
             .filter(|part| !part.starts_with("0x"))
             .collect::<Vec<_>>()
             .join("\n")
@@ -255,7 +304,8 @@ fn command_entry(call: &Call, entry: &Value) -> String {
                 format!("specs[{}]", specs.collect::<Vec<_>>().join(" "))
             }
             9 => {
-                let named = |nested: &&Value| nested.items.first().is_some_and(|name| in_stage(call, name.text));
+                let named =
+                    |nested: &&Value| nested.items.first().is_some_and(|name| in_stage(call, name.text));
                 let mut nested: Vec<String> =
                     item.items.iter().filter(named).map(|nested| command_entry(call, nested)).collect();
                 nested.sort();
@@ -274,7 +324,8 @@ fn without(map: &Value, keys: &[&[u8]]) -> String {
         .filter(|(key, _)| !keys.contains(&key.text))
         .map(|(key, value)| (key.text, canonical(value)))
         .collect();
-    let parts: Vec<String> = pairs.iter().map(|(key, value)| format!("{}={value}", escape(key, 40))).collect();
+    let parts: Vec<String> =
+        pairs.iter().map(|(key, value)| format!("{}={value}", escape(key, 40))).collect();
     format!("{}{{{}}}", map.kind as char, parts.join(" "))
 }
 
@@ -322,25 +373,99 @@ pub fn command_list(call: &Call, left: &Value, right: &Value) -> Outcome {
 
 /// Fields of INFO that clients and suites read: Brasa must have them where Valkey has them.
 const INFO_FIELDS: &[&str] = &[
-    "redis_version", "server_name", "valkey_version", "server_mode", "os", "arch_bits", "process_id", "run_id", "tcp_port",
-    "uptime_in_seconds", "uptime_in_days", "hz", "configured_hz", "lru_clock", "executable", "config_file", "connected_clients",
-    "maxclients", "blocked_clients", "tracking_clients", "pubsub_clients", "watching_clients", "total_blocking_keys",
-    "total_blocking_keys_on_nokey", "used_memory", "used_memory_human", "used_memory_rss", "used_memory_peak", "maxmemory",
-    "maxmemory_human", "maxmemory_policy", "mem_fragmentation_ratio", "mem_allocator", "mem_not_counted_for_evict",
-    "mem_clients_normal", "lazyfree_pending_objects", "loading", "async_loading", "rdb_changes_since_last_save",
-    "rdb_bgsave_in_progress", "rdb_last_save_time", "rdb_last_bgsave_status", "aof_enabled", "aof_rewrite_in_progress",
-    "aof_rewrite_scheduled", "aof_last_write_status", "total_connections_received", "total_commands_processed",
-    "instantaneous_ops_per_sec", "total_net_input_bytes", "total_net_output_bytes", "rejected_connections", "sync_full",
-    "sync_partial_ok", "sync_partial_err", "expired_keys", "evicted_keys", "evicted_clients", "keyspace_hits", "keyspace_misses",
-    "pubsub_channels", "pubsub_patterns", "total_forks", "total_error_replies", "acl_access_denied_auth", "role",
-    "connected_slaves", "master_failover_state", "master_replid", "master_repl_offset", "used_cpu_sys", "used_cpu_user",
+    "redis_version",
+    "server_name",
+    "valkey_version",
+    "server_mode",
+    "os",
+    "arch_bits",
+    "process_id",
+    "run_id",
+    "tcp_port",
+    "uptime_in_seconds",
+    "uptime_in_days",
+    "hz",
+    "configured_hz",
+    "lru_clock",
+    "executable",
+    "config_file",
+    "connected_clients",
+    "maxclients",
+    "blocked_clients",
+    "tracking_clients",
+    "pubsub_clients",
+    "watching_clients",
+    "total_blocking_keys",
+    "total_blocking_keys_on_nokey",
+    "used_memory",
+    "used_memory_human",
+    "used_memory_rss",
+    "used_memory_peak",
+    "maxmemory",
+    "maxmemory_human",
+    "maxmemory_policy",
+    "mem_fragmentation_ratio",
+    "mem_allocator",
+    "mem_not_counted_for_evict",
+    "mem_clients_normal",
+    "lazyfree_pending_objects",
+    "loading",
+    "async_loading",
+    "rdb_changes_since_last_save",
+    "rdb_bgsave_in_progress",
+    "rdb_last_save_time",
+    "rdb_last_bgsave_status",
+    "aof_enabled",
+    "aof_rewrite_in_progress",
+    "aof_rewrite_scheduled",
+    "aof_last_write_status",
+    "total_connections_received",
+    "total_commands_processed",
+    "instantaneous_ops_per_sec",
+    "total_net_input_bytes",
+    "total_net_output_bytes",
+    "rejected_connections",
+    "sync_full",
+    "sync_partial_ok",
+    "sync_partial_err",
+    "expired_keys",
+    "evicted_keys",
+    "evicted_clients",
+    "keyspace_hits",
+    "keyspace_misses",
+    "pubsub_channels",
+    "pubsub_patterns",
+    "total_forks",
+    "total_error_replies",
+    "acl_access_denied_auth",
+    "role",
+    "connected_slaves",
+    "master_failover_state",
+    "master_replid",
+    "master_repl_offset",
+    "used_cpu_sys",
+    "used_cpu_user",
     "cluster_enabled",
 ];
 
 /// Fields of INFO whose values follow from the commands alone.
 const INFO_VALUES: &[&str] = &[
-    "redis_version", "server_name", "valkey_version", "server_mode", "arch_bits", "maxmemory", "maxmemory_policy", "maxclients",
-    "loading", "aof_enabled", "role", "connected_slaves", "master_failover_state", "cluster_enabled", "blocked_clients", "hz",
+    "redis_version",
+    "server_name",
+    "valkey_version",
+    "server_mode",
+    "arch_bits",
+    "maxmemory",
+    "maxmemory_policy",
+    "maxclients",
+    "loading",
+    "aof_enabled",
+    "role",
+    "connected_slaves",
+    "master_failover_state",
+    "cluster_enabled",
+    "blocked_clients",
+    "hz",
 ];
 
 /// Sections of INFO that only Valkey has.
@@ -359,7 +484,9 @@ pub fn info(call: &Call, left: &Value, right: &Value) -> Outcome {
             let known = INFO_FIELDS.contains(&name.as_str()) || section == "Keyspace";
             match ours.get(name) {
                 // Between two real servers every field must be there, but for what has happened to be counted.
-                None if known || !(call.brasa || section.ends_with("stats")) => return Err(format!("{section} has no {name}")),
+                None if known || !(call.brasa || section.ends_with("stats")) => {
+                    return Err(format!("{section} has no {name}"));
+                }
                 Some(own) if INFO_VALUES.contains(&name.as_str()) && own != value => {
                     return Err(format!("{name} is {own}, not {value}"));
                 }
@@ -414,8 +541,11 @@ mod tests {
 
     #[test]
     fn info_wants_sections_fields_and_settled_values() {
-        let left = bulk("# Server\r\nredis_version:7.2.4\r\nodd:1\r\n\r\n# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=5\r\n");
-        let good = bulk("# Server\r\nredis_version:7.2.4\r\n# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=9\r\n");
+        let left = bulk(
+            "# Server\r\nredis_version:7.2.4\r\nodd:1\r\n\r\n# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=5\r\n",
+        );
+        let good =
+            bulk("# Server\r\nredis_version:7.2.4\r\n# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=9\r\n");
         assert_eq!(compare(info, &left, &good), Ok(()));
         for bad in [
             "# Server\r\nredis_version:7.2.4\r\n",

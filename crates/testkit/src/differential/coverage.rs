@@ -60,10 +60,28 @@ pub const EXEMPT: &[Exempt] = &[
     left_out("ROLE", LATER),
     left_out("MODULE*", LATER),
     left_out("MONITOR", LATER),
-    left_out("PFSELFTEST", "tests the server's own code for a quarter of a second; there is no reply to compare but OK"),
-    Exempt { label: "SHUTDOWN*", successes: false, errors: true, reason: "a success ends the server; `faults.rs` has it" },
-    Exempt { label: "CONFIG REWRITE", successes: false, errors: true, reason: "the servers run without a config file" },
-    Exempt { label: "LATENCY GRAPH", successes: false, errors: true, reason: "needs events, which the monitor would time" },
+    left_out(
+        "PFSELFTEST",
+        "tests the server's own code for a quarter of a second; there is no reply to compare but OK",
+    ),
+    Exempt {
+        label: "SHUTDOWN*",
+        successes: false,
+        errors: true,
+        reason: "a success ends the server; `faults.rs` has it",
+    },
+    Exempt {
+        label: "CONFIG REWRITE",
+        successes: false,
+        errors: true,
+        reason: "the servers run without a config file",
+    },
+    Exempt {
+        label: "LATENCY GRAPH",
+        successes: false,
+        errors: true,
+        reason: "needs events, which the monitor would time",
+    },
     Exempt { label: "INFO", successes: true, errors: false, reason: "takes any arguments" },
     Exempt { label: "COMMAND DOCS", successes: true, errors: false, reason: "takes any arguments" },
     Exempt { label: "COMMAND INFO", successes: true, errors: false, reason: "takes any arguments" },
@@ -152,7 +170,8 @@ impl Coverage {
             Some(prefix) => name.starts_with(prefix),
             None => name == exempt.label,
         });
-        let (wants_successes, wants_errors) = exempt.map_or((true, true), |exempt| (exempt.successes, exempt.errors));
+        let (wants_successes, wants_errors) =
+            exempt.map_or((true, true), |exempt| (exempt.successes, exempt.errors));
         if !wants_successes && !wants_errors {
             return None;
         }
@@ -172,7 +191,8 @@ impl Coverage {
         let Some(name) = argv.first() else { return };
         let Some(mut words) = self.commands.get(&name.to_ascii_uppercase()) else { return };
         let mut rest = &argv[1..];
-        if let Some(nested) = rest.first().and_then(|word| words.subcommands.get(&word.to_ascii_uppercase())) {
+        if let Some(nested) = rest.first().and_then(|word| words.subcommands.get(&word.to_ascii_uppercase()))
+        {
             (words, rest) = (nested, &rest[1..]);
         }
         let mut reached: Vec<usize> = words.label.into_iter().collect();
@@ -201,7 +221,9 @@ impl Coverage {
         for (name, words) in &self.commands {
             let name = String::from_utf8_lossy(name).to_lowercase();
             let nested = words.subcommands.iter().filter(|(_, nested)| nested.label.is_some());
-            names.extend(nested.map(|(own, _)| format!("{name}|{}", String::from_utf8_lossy(own).to_lowercase())));
+            names.extend(
+                nested.map(|(own, _)| format!("{name}|{}", String::from_utf8_lossy(own).to_lowercase())),
+            );
             if words.label.is_some() {
                 names.push(name);
             }
@@ -215,9 +237,11 @@ impl Coverage {
         let share = |full: u64| full * commands.min(FULL_RUN) / FULL_RUN;
         let (successes, errors) = (share(SUCCESSES), share(ERRORS));
         let short = |label: &&Label| {
-            (label.wants_successes && label.successes < successes) || (label.wants_errors && label.errors < errors)
+            (label.wants_successes && label.successes < successes)
+                || (label.wants_errors && label.errors < errors)
         };
-        let text = |label: &Label| format!("{}: {} successes, {} errors", label.name, label.successes, label.errors);
+        let text =
+            |label: &Label| format!("{}: {} successes, {} errors", label.name, label.successes, label.errors);
         self.labels.iter().filter(short).map(text).collect()
     }
 
@@ -266,7 +290,10 @@ mod tests {
         for _ in 0..SUCCESSES {
             coverage.count(&words("SET k v nx"), true);
         }
-        assert_eq!(coverage.missing(FULL_RUN), ["SET: 50 successes, 0 errors", "SET NX: 50 successes, 0 errors"]);
+        assert_eq!(
+            coverage.missing(FULL_RUN),
+            ["SET: 50 successes, 0 errors", "SET NX: 50 successes, 0 errors"]
+        );
         for _ in 0..ERRORS {
             coverage.count(&words("set k NX"), false);
         }

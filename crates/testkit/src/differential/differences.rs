@@ -61,7 +61,11 @@ pub const DIFFERENCES: &[Difference] = &[
     row("OBJECT IDLETIME", compare_by::within_seconds, MOMENT),
     row("OBJECT FREQ", compare_by::same_kind, "the counter grows with a probability and decays with time"),
     row("KEYS", compare_by::same_members, ORDER),
-    row("SCAN", compare_by::scan, "cursor and order of one call; whole iterations are compared by `!scan` steps"),
+    row(
+        "SCAN",
+        compare_by::scan,
+        "cursor and order of one call; whole iterations are compared by `!scan` steps",
+    ),
     row("RANDOMKEY", compare_by::same_kind, RANDOM),
     row("LOLWUT", compare_by::same_kind, "drawn at random, and ours is our own"),
     row("CLIENT ID", compare_by::same_kind, IDENTITY),
@@ -69,7 +73,11 @@ pub const DIFFERENCES: &[Difference] = &[
     row("CLIENT INFO", compare_by::client_lines, IDENTITY),
     row("HELLO", compare_by::hello, "the connection's id, and the modules that are loaded"),
     row("INFO", compare_by::info, MEASURED),
-    row("CONFIG GET", compare_by::config_get, "paths, ports and sizes of the machine; the order of parameters"),
+    row(
+        "CONFIG GET",
+        compare_by::config_get,
+        "paths, ports and sizes of the machine; the order of parameters",
+    ),
     row("SLOWLOG GET", compare_by::slowlog, MEASURED),
     row("COMMANDLOG GET", compare_by::slowlog, MEASURED),
     row("LATENCY HISTOGRAM", compare_by::latency_histogram, MEASURED),
@@ -80,7 +88,11 @@ pub const DIFFERENCES: &[Difference] = &[
     row("MEMORY DOCTOR", compare_by::same_kind, PROSE),
     row("MEMORY MALLOC-STATS", compare_by::same_kind, MEASURED),
     row("LATENCY DOCTOR", compare_by::same_kind, PROSE),
-    row("DEBUG OBJECT", compare_by::debug_object, "an address, a clock, the length that a compressor reaches"),
+    row(
+        "DEBUG OBJECT",
+        compare_by::debug_object,
+        "an address, a clock, the length that a compressor reaches",
+    ),
     row("COMMAND", compare_by::command_info, ORDER),
     row("COMMAND INFO", compare_by::command_info, ORDER),
     row("COMMAND DOCS", compare_by::command_docs, ORDER),
@@ -103,7 +115,19 @@ pub fn command_name(argv: &[Vec<u8>]) -> String {
     let word = |index: usize| {
         argv.get(index).map_or_else(String::new, |word| crate::reply::escape(&word.to_ascii_uppercase(), 40))
     };
-    let containers = ["CLIENT", "CONFIG", "COMMAND", "DEBUG", "MEMORY", "LATENCY", "OBJECT", "SLOWLOG", "COMMANDLOG", "FUNCTION", "PFDEBUG"];
+    let containers = [
+        "CLIENT",
+        "CONFIG",
+        "COMMAND",
+        "DEBUG",
+        "MEMORY",
+        "LATENCY",
+        "OBJECT",
+        "SLOWLOG",
+        "COMMANDLOG",
+        "FUNCTION",
+        "PFDEBUG",
+    ];
     let name = word(0);
     if argv.len() > 1 && containers.contains(&name.as_str()) { format!("{name} {}", word(1)) } else { name }
 }

@@ -37,15 +37,18 @@ pub struct Command {
     words: Vec<Word>,
     /// Which words are option names, whose letter case does not matter.
     tokens: u64,
+    /// Words of the name: two for a subcommand.
+    name_words: usize,
 }
 
 impl Command {
     /// A command named `name`; a subcommand's name follows after a space.
     pub fn new(name: &str) -> Self {
-        let mut command = Command { words: Vec::new(), tokens: 0 };
+        let mut command = Command { words: Vec::new(), tokens: 0, name_words: 0 };
         for part in name.split(' ') {
             command = command.token(part);
         }
+        command.name_words = command.words.len();
         command
     }
 
@@ -101,6 +104,8 @@ pub struct Gen {
     clients: Vec<ClientModel>,
     current: usize,
     steps: Vec<Step>,
+    /// Whether every command is spoilt at the moment.
+    spoil_all: bool,
 }
 
 impl Gen {
@@ -115,6 +120,7 @@ impl Gen {
             clients: vec![ClientModel::default(); clients],
             current: 0,
             steps: Vec::with_capacity(settings.sequence_length + 64),
+            spoil_all: false,
         };
         g.prologue();
         // How long one client acts before another one takes over: long runs travel in large pipelines.
@@ -148,8 +154,16 @@ impl Gen {
         if self.in_multi() && self.rng.percent(14) {
             return self.push_end_of_multi();
         }
-        let weights = self.settings.families.clone();
-        let family = weights[self.rng.weighted(weights.iter().map(|family| family.weight))];
+        let families = self.settings.families.clone();
+        // Errors of the commands that are drawn least: every row has the same chance here.
+        if self.rng.percent(10) {
+            let rows = self.rng.pick(&families).generators;
+            self.spoil_all = true;
+            (self.rng.pick(rows).run)(self);
+            self.spoil_all = false;
+            return;
+        }
+        let family = families[self.rng.weighted(families.iter().map(|family| family.weight))];
         let rows = family.generators;
         let row = &rows[self.rng.weighted(rows.iter().map(|row| row.weight))];
         (row.run)(self);
@@ -195,7 +209,7 @@ impl Gen {
     /// Adds a command, now and then spoilt. Returns whether it was left intact.
     pub fn push(&mut self, command: Command) -> bool {
         let mut command = command;
-        let intact = !self.rng.percent(7);
+        let intact = !self.spoil_all && !self.rng.percent(6);
         if !intact {
             self.spoil(&mut command);
         }
@@ -239,9 +253,9 @@ impl Gen {
     fn spoil(&mut self, command: &mut Command) {
         let length = command.words.len();
         match self.rng.below(10) {
-            0 | 1 if length > 1 => command.words.truncate(1),
-            2..5 if length > 1 => command.words.truncate(1 + self.rng.below(length - 1)),
-            5 | 6 if length > 1 => {
+            0 if length > command.name_words => command.words.truncate(command.name_words),
+            1..4 if length > 1 => command.words.truncate(1 + self.rng.below(length - 1)),
+            4 if length > 1 => {
                 let index = 1 + self.rng.below(length - 1);
                 command.words[index] = Word::Bytes(self.nonsense());
             }

@@ -16,7 +16,12 @@ pub fn minimise(
     mismatch: &Mismatch,
     time_max: Duration,
 ) -> Result<(Vec<Step>, Mismatch), PairError> {
-    let mut search = Search { pair, original: mismatch.clone(), best: mismatch.clone(), deadline: Instant::now() + time_max };
+    let mut search = Search {
+        pair,
+        original: mismatch.clone(),
+        best: mismatch.clone(),
+        deadline: Instant::now() + time_max,
+    };
     let reached = (mismatch.step + 1).min(steps.len());
     let mut groups = grouped(&steps[..reached]);
     let mut chunk = groups.len().div_ceil(2);

@@ -123,7 +123,9 @@ impl Side {
         let mut found = Vec::new();
         for (name, _) in PARAMETERS {
             let reply = admin.command(&["CONFIG", "GET", name])?;
-            if let Some(value) = Value::parse(&reply).and_then(|value| Some(value.items.get(1)?.text.to_vec())) {
+            if let Some(value) =
+                Value::parse(&reply).and_then(|value| Some(value.items.get(1)?.text.to_vec()))
+            {
                 found.push((name.as_bytes().to_vec(), value));
             }
         }
@@ -297,7 +299,9 @@ impl Pair {
         if left && right {
             return None;
         }
-        let state = |alive: bool, side: &Side| if alive { b"running".to_vec() } else { tail(&side.server.log()).into() };
+        let state = |alive: bool, side: &Side| {
+            if alive { b"running".to_vec() } else { tail(&side.server.log()).into() }
+        };
         Some(Mismatch {
             step,
             command: "server".into(),
@@ -361,7 +365,12 @@ impl Pair {
     }
 
     /// Runs commands of one client in one pipeline. `first` is the index of the first in the sequence.
-    fn run_batch(&mut self, steps: &[Step], first: usize, coverage: &mut Coverage) -> io::Result<Option<Mismatch>> {
+    fn run_batch(
+        &mut self,
+        steps: &[Step],
+        first: usize,
+        coverage: &mut Coverage,
+    ) -> io::Result<Option<Mismatch>> {
         let client = steps[0].client;
         // A client that another one has killed since it last acted finds out now; then it connects again.
         for attempt in 0..2 {
@@ -426,6 +435,8 @@ impl Pair {
                 left: left.rest().to_vec(),
                 right: right.rest().to_vec(),
             });
+        } else if let Some(mismatch) = self.surplus(client, first + steps.len() - 1)? {
+            found = Some(mismatch);
         } else if quits && whole {
             let left = self.left.client(client)?.receive_to_close(RAW_TIMEOUT);
             let right = self.right.client(client)?.receive_to_close(RAW_TIMEOUT);
@@ -435,6 +446,18 @@ impl Pair {
             self.reopen(client)?;
         }
         Ok(found)
+    }
+
+    /// More replies than commands. A push is none: it waits for the reply after it.
+    fn surplus(&mut self, client: usize, step: usize) -> io::Result<Option<Mismatch>> {
+        let left = self.left.client(client)?.unread().to_vec();
+        let right = self.right.client(client)?.unread().to_vec();
+        let is_surplus = |bytes: &[u8]| bytes.first().is_some_and(|&kind| kind != b'>');
+        if !is_surplus(&left) && !is_surplus(&right) {
+            return Ok(None);
+        }
+        let what = "more replies than commands in this pipeline".into();
+        Ok(Some(Mismatch { step, command: "pipeline".into(), what, left, right }))
     }
 
     /// Compares one reply; follows transactions, so that what EXEC returns is compared as what it is.
@@ -455,7 +478,9 @@ impl Pair {
             _ if is_exec && (!left.starts_with(b"-") || left.starts_with(b"-EXECABORT")) => {
                 std::mem::take(&mut self.queued[client])
             }
-            b"+OK\r\n" if argv[0].eq_ignore_ascii_case(b"MULTI") || argv[0].eq_ignore_ascii_case(b"DISCARD") => {
+            b"+OK\r\n"
+                if argv[0].eq_ignore_ascii_case(b"MULTI") || argv[0].eq_ignore_ascii_case(b"DISCARD") =>
+            {
                 std::mem::take(&mut self.queued[client]);
                 Vec::new()
             }
@@ -472,11 +497,17 @@ impl Pair {
         let (Some(l), Some(r)) = (Value::parse(left), Value::parse(right)) else {
             return same_bytes(argv, left, right);
         };
-        if is_exec && l.is_aggregate() && r.is_aggregate() && l.items.len() == queued.len() && r.items.len() == queued.len() {
+        if is_exec
+            && l.is_aggregate()
+            && r.is_aggregate()
+            && l.items.len() == queued.len()
+            && r.items.len() == queued.len()
+        {
             for ((argv, l), r) in queued.iter().zip(&l.items).zip(&r.items) {
                 coverage.count(argv, !l.is_error());
                 if l != r {
-                    self.compare_values(argv, l, r).map_err(|what| mismatch(argv, "in EXEC: ".to_owned() + &what, left, right))?;
+                    self.compare_values(argv, l, r)
+                        .map_err(|what| mismatch(argv, "in EXEC: ".to_owned() + &what, left, right))?;
                 }
             }
             return Ok(());
@@ -493,7 +524,13 @@ impl Pair {
     }
 
     /// Sends bytes and a sentinel; everything until the sentinel's reply, or until the close, must be the same.
-    fn run_raw(&mut self, client: usize, bytes: &[u8], step: usize, coverage: &mut Coverage) -> io::Result<Option<Mismatch>> {
+    fn run_raw(
+        &mut self,
+        client: usize,
+        bytes: &[u8],
+        step: usize,
+        coverage: &mut Coverage,
+    ) -> io::Result<Option<Mismatch>> {
         let mut request = bytes.to_vec();
         encode(&[b"ECHO", SENTINEL], &mut request);
         let mark = [format!("${}\r\n", SENTINEL.len()).as_bytes(), SENTINEL, b"\r\n"].concat();
@@ -558,7 +595,10 @@ impl Pair {
 
     /// Compares databases, types, encodings, values and expiries.
     fn compare_state(&mut self, step: usize) -> io::Result<Option<Mismatch>> {
-        let (left, right) = (self.left.admin()?.command(&["DEBUG", "DIGEST"])?, self.right.admin()?.command(&["DEBUG", "DIGEST"])?);
+        let (left, right) = (
+            self.left.admin()?.command(&["DEBUG", "DIGEST"])?,
+            self.right.admin()?.command(&["DEBUG", "DIGEST"])?,
+        );
         let digests_differ = left != right;
         for database in DATABASES {
             let number = database.to_string();
@@ -584,7 +624,8 @@ impl Pair {
                     ]
                 })
                 .collect();
-            let (left, right) = (self.left.admin()?.pipeline(&commands)?, self.right.admin()?.pipeline(&commands)?);
+            let (left, right) =
+                (self.left.admin()?.pipeline(&commands)?, self.right.admin()?.pipeline(&commands)?);
             for (index, argv) in commands.iter().enumerate() {
                 let (l, r) = (left.get(index).unwrap_or_default(), right.get(index).unwrap_or_default());
                 if l == r {
@@ -597,7 +638,8 @@ impl Pair {
                 };
                 if let Err(what) = outcome {
                     let key = crate::reply::escape(argv.last().map_or(&[], Vec::as_slice), 200);
-                    let mut mismatch = *mismatch(&argv, format!("{what} (database {number}, key \"{key}\")"), l, r);
+                    let mut mismatch =
+                        *mismatch(&argv, format!("{what} (database {number}, key \"{key}\")"), l, r);
                     (mismatch.step, mismatch.command) = (step, format!("state {}", mismatch.command));
                     return Ok(Some(mismatch));
                 }
@@ -621,7 +663,10 @@ fn batch_end(steps: &[Step], start: usize) -> usize {
             break;
         }
         end += 1;
-        bytes += words.iter().map(|word| if let Word::Bytes(bytes) = word { bytes.len() } else { 0 }).sum::<usize>();
+        bytes += words
+            .iter()
+            .map(|word| if let Word::Bytes(bytes) = word { bytes.len() } else { 0 })
+            .sum::<usize>();
         if step.ends_batch() {
             break;
         }
@@ -643,7 +688,13 @@ fn differing(command: &str, what: &str, step: usize, left: &Replies, right: &Rep
         return None;
     }
     let what = format!("{what}: left {:?}, right {:?}", left.finish, right.finish);
-    Some(Mismatch { step, command: command.into(), what, left: left.bytes.clone(), right: right.bytes.clone() })
+    Some(Mismatch {
+        step,
+        command: command.into(),
+        what,
+        left: left.bytes.clone(),
+        right: right.bytes.clone(),
+    })
 }
 
 /// Counts the CLIENT REPLY commands among raw bytes: their success is that no reply comes.

@@ -173,7 +173,9 @@ fn quoted(bytes: &mut Peekable<Bytes>) -> Result<Vec<u8>, String> {
                 b'x' => {
                     let mut digit = || (bytes.next()? as char).to_digit(16);
                     let (high, low) = (digit(), digit());
-                    let (Some(high), Some(low)) = (high, low) else { return Err("\\x needs two digits".into()) };
+                    let (Some(high), Some(low)) = (high, low) else {
+                        return Err("\\x needs two digits".into());
+                    };
                     word.push((high * 16 + low) as u8);
                 }
                 other => word.push(other),

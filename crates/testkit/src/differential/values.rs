@@ -33,25 +33,78 @@ const FLAVOURS: &[(Flavour, &str, usize)] = &[
 ];
 
 /// Keys that are unlike the others: empty, binary, with glob characters, with spaces and line ends.
-const ODD_KEYS: &[&[u8]] =
-    &[b"", b"\x00\xff\r\n", b"a[b*c?", b"with space", b"{", b"{}x", b"a{t}b{u}", "h\u{e4}\u{1f600}".as_bytes()];
+const ODD_KEYS: &[&[u8]] = &[
+    b"",
+    b"\x00\xff\r\n",
+    b"a[b*c?",
+    b"with space",
+    b"{",
+    b"{}x",
+    b"a{t}b{u}",
+    "h\u{e4}\u{1f600}".as_bytes(),
+];
 
 /// Values that come up again and again, so that comparisons come true.
 const COMMON: &[&[u8]] = &[b"a", b"b", b"1", b"10", b"", b"hello world", b"\x00", b"3.5"];
 
 const EDGE_INTEGERS: &[&str] = &[
-    "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775806", "-9223372036854775807",
-    "2147483647", "2147483648", "4294967295", "4294967296", "9999", "10000", "10001",
+    "0",
+    "1",
+    "-1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775806",
+    "-9223372036854775807",
+    "2147483647",
+    "2147483648",
+    "4294967295",
+    "4294967296",
+    "9999",
+    "10000",
+    "10001",
 ];
 
 const NO_INTEGERS: &[&str] = &[
-    "", "abc", "1.0", " 1", "1 ", "+1", "01", "-0", "0x10", "1e3", "9223372036854775808", "-9223372036854775809",
-    "18446744073709551616", "--1", "-",
+    "",
+    "abc",
+    "1.0",
+    " 1",
+    "1 ",
+    "+1",
+    "01",
+    "-0",
+    "0x10",
+    "1e3",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "--1",
+    "-",
 ];
 
 const FLOATS: &[&str] = &[
-    "0", "1", "-1", "0.1", "0.2", "-0.5", "3.14159", "1e3", "1e17", "1.5e-5", "5.0e3", "200", "1e-17", "123456789.125",
-    "99999999999999999", "0.30000000000000004", ".5", "5.", "-0.0", "1e300", "17179869184.5", "0x1p3",
+    "0",
+    "1",
+    "-1",
+    "0.1",
+    "0.2",
+    "-0.5",
+    "3.14159",
+    "1e3",
+    "1e17",
+    "1.5e-5",
+    "5.0e3",
+    "200",
+    "1e-17",
+    "123456789.125",
+    "99999999999999999",
+    "0.30000000000000004",
+    ".5",
+    "5.",
+    "-0.0",
+    "1e300",
+    "17179869184.5",
+    "0x1p3",
 ];
 
 const NO_FLOATS: &[&str] =
@@ -79,8 +132,10 @@ impl Gen {
         if self.rng.percent(stray) {
             return self.key();
         }
-        let (_, prefix, count) =
-            *FLAVOURS.iter().find(|(each, ..)| *each == flavour).expect("the table has a row for every flavour");
+        let (_, prefix, count) = *FLAVOURS
+            .iter()
+            .find(|(each, ..)| *each == flavour)
+            .expect("the table has a row for every flavour");
         let number = self.rng.below(count);
         self.named_key(prefix, number)
     }
@@ -230,7 +285,11 @@ impl Gen {
 
     /// A TTL for PX.
     pub fn milliseconds(&mut self) -> Vec<u8> {
-        if self.rng.percent(88) { (self.far_seconds() * 1000).to_string().into_bytes() } else { self.refused_time() }
+        if self.rng.percent(88) {
+            (self.far_seconds() * 1000).to_string().into_bytes()
+        } else {
+            self.refused_time()
+        }
     }
 
     /// A point in time for EXAT: after the year 2100 mostly, or long past, or refused.
@@ -260,8 +319,15 @@ impl Gen {
         if self.rng.percent(35) {
             return self.rng.pick(NO_INTEGERS).as_bytes().to_vec();
         }
-        let edges =
-            ["0", "-1", "-100", "9223372036854775807", "-9223372036854775808", "9223372036854775", "-9223372036854776"];
+        let edges = [
+            "0",
+            "-1",
+            "-100",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775",
+            "-9223372036854776",
+        ];
         self.rng.pick(&edges).as_bytes().to_vec()
     }
 
@@ -295,8 +361,25 @@ impl Gen {
     /// A glob pattern.
     pub fn pattern(&mut self) -> Vec<u8> {
         let patterns: &[&[u8]] = &[
-            b"*", b"n:*", b"*:1", b"?:?", b"[a-h]:*", b"[^n]:*", b"s:[0-3]", b"\\*", b"a\\[b*", b"", b"h**", b"*tag*",
-            b"[", b"[a", b"\x00*", b"{tag}*", b"no-such-key", b"n:0", b"*[0-9]",
+            b"*",
+            b"n:*",
+            b"*:1",
+            b"?:?",
+            b"[a-h]:*",
+            b"[^n]:*",
+            b"s:[0-3]",
+            b"\\*",
+            b"a\\[b*",
+            b"",
+            b"h**",
+            b"*tag*",
+            b"[",
+            b"[a",
+            b"\x00*",
+            b"{tag}*",
+            b"no-such-key",
+            b"n:0",
+            b"*[0-9]",
         ];
         self.rng.pick(patterns).to_vec()
     }

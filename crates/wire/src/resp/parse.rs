@@ -24,6 +24,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// One past the last byte.
+    #[inline]
+    pub fn end(&self) -> usize {
+        self.start as usize + self.len as usize
+    }
+
     /// The bytes meant, in the buffer the span was parsed from. Panics if `buf` is shorter than that.
     #[inline]
     pub fn of<'a>(&self, buf: &'a [u8]) -> &'a [u8] {

@@ -19,7 +19,8 @@ const GENERATORS: &[Generator] = &[
 ];
 
 /// Bit offsets that are refused: negative, or at 512 MB and beyond.
-const REFUSED_OFFSETS: &[&str] = &["-1", "4294967296", "9223372036854775807", "-9223372036854775808", "8589934592"];
+const REFUSED_OFFSETS: &[&str] =
+    &["-1", "4294967296", "9223372036854775807", "-9223372036854775808", "8589934592"];
 
 fn range(g: &mut Gen, mut command: Command) -> Command {
     match g.rng.below(12) {
@@ -57,7 +58,8 @@ fn getbit(g: &mut Gen) {
 fn setbit(g: &mut Gen) {
     let key = g.key_of(Flavour::Bitmap);
     let offset = g.offset(600, REFUSED_OFFSETS);
-    let bit = if g.rng.percent(94) { *g.rng.pick(&["0", "1", "1"]) } else { *g.rng.pick(&["2", "-1", "x", "01"]) };
+    let bit =
+        if g.rng.percent(94) { *g.rng.pick(&["0", "1", "1"]) } else { *g.rng.pick(&["2", "-1", "x", "01"]) };
     g.push(Command::new("SETBIT").arg(key).arg(offset).arg(bit));
 }
 
@@ -74,7 +76,11 @@ fn bitmap_of_bytes(g: &mut Gen) {
 fn bitop(g: &mut Gen) {
     // An operation that does not exist, or one that is not of this kind of command, now and then.
     let operation = *g.rng.pick(&["AND", "OR", "XOR", "NOT", "AND", "OR", "XOR", "NOT", "NOPE", "DIFF"]);
-    let sources = if operation == "NOT" && g.rng.percent(85) { 1 } else { 1 + g.rng.below(4) };
+    let sources = match operation {
+        "NOT" if g.rng.percent(85) => 1,
+        _ if g.rng.percent(4) => 0,
+        _ => 1 + g.rng.below(4),
+    };
     let mut command = Command::new("BITOP").token(operation).arg(g.key_of(Flavour::Bitmap));
     for _ in 0..sources {
         command = command.arg(g.key_of(Flavour::Bitmap));
@@ -117,8 +123,13 @@ fn bitfield(g: &mut Gen) {
         }
         match g.rng.below(10) {
             0..3 => command = get(g, command),
-            3..6 => command = command.token("SET").arg(encoding(g)).arg(field_offset(g)).arg(g.integer_or_not()),
-            6..9 => command = command.token("INCRBY").arg(encoding(g)).arg(field_offset(g)).arg(g.integer_or_not()),
+            3..6 => {
+                command = command.token("SET").arg(encoding(g)).arg(field_offset(g)).arg(g.integer_or_not())
+            }
+            6..9 => {
+                command =
+                    command.token("INCRBY").arg(encoding(g)).arg(field_offset(g)).arg(g.integer_or_not())
+            }
             _ if g.rng.percent(15) => command = command.token("NOPE"),
             _ => {}
         }

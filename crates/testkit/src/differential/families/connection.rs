@@ -7,7 +7,8 @@ use crate::differential::pair::PASSWORD;
 use crate::differential::step::{Action, Word};
 
 /// The family.
-pub const FAMILY: Family = Family { name: "connection", group: "connection", weight: 18, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "connection", group: "connection", weight: 18, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(7, auth),
@@ -19,7 +20,7 @@ const GENERATORS: &[Generator] = &[
     row(4, client_import_source),
     row(4, client_info),
     row(52, client_kill),
-    row(52, client_list),
+    row(58, client_list),
     row(5, client_no_evict),
     row(5, client_no_touch),
     row(5, client_reply),
@@ -80,7 +81,13 @@ fn requirepass(g: &mut Gen) {
     let entry = match g.rng.below(3) {
         0 => Command::new("AUTH").arg(PASSWORD),
         1 => Command::new("AUTH").arg("default").arg(PASSWORD),
-        _ => Command::new("HELLO").arg("3").token("AUTH").arg("default").arg(PASSWORD).token("SETNAME").arg("in"),
+        _ => Command::new("HELLO")
+            .arg("3")
+            .token("AUTH")
+            .arg("default")
+            .arg(PASSWORD)
+            .token("SETNAME")
+            .arg("in"),
     };
     g.glue(entry);
     g.glue(Command::new("CONFIG SET").arg("requirepass").arg(""));
@@ -114,6 +121,9 @@ fn client_import_source(g: &mut Gen) {
     }
     g.push_exact(Command::new("CONFIG SET").arg("import-mode").arg("yes"));
     g.glue(command);
+    if g.rng.percent(15) {
+        g.glue(Command::new("CLIENT IMPORT-SOURCE").token("OFF").arg("extra"));
+    }
     g.glue(Command::new("CLIENT IMPORT-SOURCE").token("OFF"));
     g.glue(Command::new("CONFIG SET").arg("import-mode").arg("no"));
 }
@@ -125,18 +135,24 @@ fn client_info(g: &mut Gen) {
 /// Adds one filter of CLIENT LIST and CLIENT KILL. Ages and idle times are never near those of the test.
 fn filter(g: &mut Gen, command: Command, kill: bool) -> Command {
     let not = g.rng.percent(42);
-    let types: &[&str] =
-        if kill { &["NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"] } else { &["NORMAL", "MASTER", "REPLICA", "PUBSUB"] };
+    let types: &[&str] = if kill {
+        &["NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"]
+    } else {
+        &["NORMAL", "MASTER", "REPLICA", "PUBSUB"]
+    };
     let option = *g.rng.pick(if not {
-        &["TYPE", "TYPE", "ID", "USER", "ADDR", "LADDR", "NAME", "FLAGS", "LIB-NAME", "LIB-VER", "DB", "CAPA", "IP"]
+        &[
+            "TYPE", "TYPE", "ID", "USER", "ADDR", "LADDR", "NAME", "FLAGS", "LIB-NAME", "LIB-VER", "DB",
+            "CAPA", "IP",
+        ]
     } else {
         &[
-            "TYPE", "TYPE", "TYPE", "TYPE", "TYPE", "ID", "USER", "ADDR", "LADDR", "SKIPME", "SKIPME", "MAXAGE", "NAME", "IDLE",
-            "FLAGS", "LIB-NAME", "LIB-VER", "DB", "CAPA", "IP",
+            "TYPE", "TYPE", "TYPE", "TYPE", "TYPE", "ID", "USER", "ADDR", "LADDR", "SKIPME", "SKIPME",
+            "MAXAGE", "NAME", "IDLE", "FLAGS", "LIB-NAME", "LIB-VER", "DB", "CAPA", "IP",
         ]
     });
     let command = if not { command.token(&format!("NOT-{option}")) } else { command.token(option) };
-    let wrong = g.rng.percent(4);
+    let wrong = g.rng.percent(5);
     match option {
         "TYPE" if wrong => command.arg("nope"),
         "TYPE" => command.token(g.rng.pick(types)),
@@ -155,7 +171,13 @@ fn filter(g: &mut Gen, command: Command, kill: bool) -> Command {
             command.word(Word::ClientAddress(client))
         }
         "ADDR" => command.arg("127.0.0.1:1"),
-        "LADDR" => if g.rng.percent(60) { command.word(Word::ServerAddress) } else { command.arg("127.0.0.1:1") },
+        "LADDR" => {
+            if g.rng.percent(60) {
+                command.word(Word::ServerAddress)
+            } else {
+                command.arg("127.0.0.1:1")
+            }
+        }
         "SKIPME" if wrong => command.arg("maybe"),
         "SKIPME" => command.token(g.rng.pick(&["YES", "NO"])),
         "MAXAGE" | "IDLE" => command.arg(if wrong { *g.rng.pick(&["-1", "x", "0"]) } else { "1000000" }),
@@ -172,12 +194,20 @@ fn client_list(g: &mut Gen) {
     for _ in 0..g.rng.below(4) {
         command = filter(g, command, false);
     }
+    if g.rng.percent(4) {
+        command = command.token("NOPE").arg("x");
+    }
     g.push(command);
 }
 
 /// Filters that match nobody mostly, else every client would be new all the time.
 fn client_kill(g: &mut Gen) {
     let mut command = Command::new("CLIENT KILL");
+    if g.in_multi() {
+        // Killed in the middle of EXEC, a client gets half a reply.
+        g.push(command.token("TYPE").token("REPLICA").token("ID").arg("999999999"));
+        return;
+    }
     if g.rng.percent(4) {
         let client = g.any_client();
         let known = g.rng.percent(50);
@@ -254,7 +284,11 @@ fn echo(g: &mut Gen) {
 fn hello(g: &mut Gen) {
     let mut command = Command::new("HELLO");
     if g.rng.percent(92) {
-        let version = if g.rng.percent(90) { *g.rng.pick(&["2", "2", "3"]) } else { *g.rng.pick(&["1", "4", "x", "", "-3"]) };
+        let version = if g.rng.percent(90) {
+            *g.rng.pick(&["2", "2", "3"])
+        } else {
+            *g.rng.pick(&["1", "4", "x", "", "-3"])
+        };
         command = command.arg(version);
         if g.rng.percent(30) {
             command = command.token("AUTH").arg(g.rng.pick(&["default", "default", "nobody"])).arg("secret");

@@ -111,17 +111,27 @@ fn renamenx(g: &mut Gen) {
 
 /// Either one SCAN call, of which little can be compared, or a whole iteration.
 fn scan(g: &mut Gen) {
-    let cursor: &[u8] = if g.rng.percent(90) { b"0" } else { g.rng.pick(&["x", "", "-1", "18446744073709551616"]).as_bytes() };
+    let cursor: &[u8] = if g.rng.percent(90) {
+        b"0"
+    } else {
+        g.rng.pick(&["x", "", "-1", "18446744073709551616"]).as_bytes()
+    };
     let mut command = Command::new("SCAN").arg(cursor);
     if g.rng.percent(45) {
         command = command.token("MATCH").arg(g.pattern());
     }
     if g.rng.percent(50) {
-        let count = if g.rng.percent(85) { g.rng.pick(&["1", "3", "10", "1000"]).as_bytes().to_vec() } else { g.integer_or_not() };
+        let count = if g.rng.percent(85) {
+            g.rng.pick(&["1", "3", "10", "1000"]).as_bytes().to_vec()
+        } else {
+            g.integer_or_not()
+        };
         command = command.token("COUNT").arg(count);
     }
     if g.rng.percent(45) {
-        command = command.token("TYPE").arg(g.rng.pick(&["string", "STRING", "list", "hash", "zset", "set", "stream", "nope", ""]));
+        command = command
+            .token("TYPE")
+            .arg(g.rng.pick(&["string", "STRING", "list", "hash", "zset", "set", "stream", "nope", ""]));
     }
     if cursor == b"0" && !g.in_multi() && g.rng.percent(50) {
         let options = command.bytes().split_off(2);

@@ -99,8 +99,14 @@ fn malformed(g: &mut Gen) {
 }
 
 fn odd_arrays(g: &mut Gen) {
-    let requests: &[&[u8]] =
-        &[b"*0\r\n", b"*-1\r\n", b"*-10\r\n", b"*0\r\n*0\r\nPING\r\n", b"*1\r\n$0\r\n\r\n", b"*2\r\n$0\r\n\r\n$1\r\na\r\n"];
+    let requests: &[&[u8]] = &[
+        b"*0\r\n",
+        b"*-1\r\n",
+        b"*-10\r\n",
+        b"*0\r\n*0\r\nPING\r\n",
+        b"*1\r\n$0\r\n\r\n",
+        b"*2\r\n$0\r\n\r\n$1\r\na\r\n",
+    ];
     let request = *g.rng.pick(requests);
     raw(g, request);
 }

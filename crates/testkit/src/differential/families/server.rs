@@ -15,8 +15,8 @@ const GENERATORS: &[Generator] = &[
     row(3, command_help),
     row(4, command_info),
     row(12, command_list),
-    row(6, |g| log(g, "SLOWLOG")),
-    row(20, |g| log(g, "COMMANDLOG")),
+    row(12, |g| log(g, "SLOWLOG")),
+    row(28, |g| log(g, "COMMANDLOG")),
     row(4, slow_commands),
     row(6, config_get),
     row(3, |g| words(g, "CONFIG HELP")),
@@ -25,7 +25,7 @@ const GENERATORS: &[Generator] = &[
     row(12, config_set),
     row(4, |g| words(g, "DBSIZE")),
     row(8, debug),
-    row(2, flush),
+    row(3, flush),
     row(5, info),
     row(3, |g| words(g, "LATENCY DOCTOR")),
     row(3, latency_graph),
@@ -54,9 +54,40 @@ fn words(g: &mut Gen, name: &str) {
 
 /// Commands whose description is asked for, some of them unknown.
 const NAMES: &[&str] = &[
-    "get", "set", "mset", "msetex", "bitfield", "getex", "expire", "scan", "copy", "lcs", "pfmerge", "client", "client|kill",
-    "config|get", "object|encoding", "multi", "exec", "hello", "auth", "select", "command|docs", "bitop", "delifeq", "setrange",
-    "nope", "client|nope", "GET", "memory|usage", "swapdb", "flushall", "quit", "reset", "info", "restore|x",
+    "get",
+    "set",
+    "mset",
+    "msetex",
+    "bitfield",
+    "getex",
+    "expire",
+    "scan",
+    "copy",
+    "lcs",
+    "pfmerge",
+    "client",
+    "client|kill",
+    "config|get",
+    "object|encoding",
+    "multi",
+    "exec",
+    "hello",
+    "auth",
+    "select",
+    "command|docs",
+    "bitop",
+    "delifeq",
+    "setrange",
+    "nope",
+    "client|nope",
+    "GET",
+    "memory|usage",
+    "swapdb",
+    "flushall",
+    "quit",
+    "reset",
+    "info",
+    "restore|x",
 ];
 
 fn command(g: &mut Gen) {
@@ -134,10 +165,21 @@ fn command_list(g: &mut Gen) {
         command = match g.rng.below(10) {
             0..3 => command.token("MODULE").arg("nope"),
             3..6 => {
-                let category = *g.rng.pick(&["string", "keyspace", "bitmap", "hyperloglog", "transaction", "fast", "nope", ""]);
+                let category = *g.rng.pick(&[
+                    "string",
+                    "keyspace",
+                    "bitmap",
+                    "hyperloglog",
+                    "transaction",
+                    "fast",
+                    "nope",
+                    "",
+                ]);
                 command.token("ACLCAT").arg(category)
             }
-            6..9 => command.token("PATTERN").arg(g.rng.pick(&["*get*", "xx", "", "set?", "client|*", "bit*"])),
+            6..9 => {
+                command.token("PATTERN").arg(g.rng.pick(&["*get*", "xx", "", "set?", "client|*", "bit*"]))
+            }
             _ => command.arg("nope").arg("x"),
         };
     }
@@ -148,8 +190,17 @@ const LOG_TYPES: &[&str] = &["SLOW", "LARGE-REQUEST", "LARGE-REPLY"];
 
 /// SLOWLOG and COMMANDLOG over logs that are empty, but for what `slow_commands` puts in.
 fn log(g: &mut Gen, container: &str) {
-    let count = *g.rng.pick(&["0", "1", "10", "-1", "-2", "x"]);
-    let (name, takes_count) = *g.rng.pick(&[("GET", true), ("LEN", false), ("RESET", false), ("HELP", false)]);
+    let count = *g.rng.pick(&["0", "1", "1", "10", "-1", "-2", "x"]);
+    let names = [
+        ("GET", true),
+        ("GET", true),
+        ("LEN", false),
+        ("LEN", false),
+        ("RESET", false),
+        ("RESET", false),
+        ("HELP", false),
+    ];
+    let (name, takes_count) = *g.rng.pick(&names);
     let mut command = Command::new(&format!("{container} {name}"));
     let typed = container == "COMMANDLOG" && name != "HELP";
     if takes_count && (typed || g.rng.percent(70)) {
@@ -160,6 +211,9 @@ fn log(g: &mut Gen, container: &str) {
         if g.rng.percent(4) {
             command = command.arg("nope");
         }
+    }
+    if name == "HELP" && g.rng.percent(10) {
+        command = command.arg("extra");
     }
     g.push(command);
 }
@@ -182,7 +236,11 @@ fn slow_commands(g: &mut Gen) {
         g.glue(command);
     }
     let read = *g.rng.pick(&["SLOWLOG GET", "SLOWLOG LEN", "COMMANDLOG GET"]);
-    let read = if read == "COMMANDLOG GET" { Command::new(read).arg("-1").token("SLOW") } else { Command::new(read) };
+    let read = if read == "COMMANDLOG GET" {
+        Command::new(read).arg("-1").token("SLOW")
+    } else {
+        Command::new(read)
+    };
     g.glue(read);
     g.glue(Command::new("CONFIG SET").arg("slowlog-log-slower-than").arg("-1"));
     g.glue(Command::new("SLOWLOG LEN"));
@@ -204,11 +262,19 @@ pub const PARAMETERS: &[(&str, &[&str])] = &[
     ("hash-max-ziplist-entries", &["256", "x"]),
     ("list-max-listpack-size", &["-2", "128", "x"]),
     ("set-max-intset-entries", &["512", "100", "9223372036854775808"]),
-    ("proto-max-bulk-len", &["512mb", "536870912", "1", "1gb", "x"]),
+    ("proto-max-bulk-len", &["512mb", "536870912", "1", "2mb", "x"]),
     ("client-query-buffer-limit", &["1gb", "1", "2gb"]),
-    ("client-output-buffer-limit", &[
-        "normal 0 0 0", "pubsub 32mb 8mb 60", "slave 256mb 64mb 60", "nope 0 0 0", "normal 0 0", "normal x 0 0",
-    ]),
+    (
+        "client-output-buffer-limit",
+        &[
+            "normal 0 0 0",
+            "pubsub 32mb 8mb 60",
+            "slave 256mb 64mb 60",
+            "nope 0 0 0",
+            "normal 0 0",
+            "normal x 0 0",
+        ],
+    ),
     ("notify-keyspace-events", &["", "KEA", "Kg$", "A", "nope!"]),
     ("latency-tracking", &["yes", "no", "x"]),
     ("latency-tracking-info-percentiles", &["50 99 99.9", "", "101", "x"]),
@@ -232,8 +298,20 @@ pub const PARAMETERS: &[(&str, &[&str])] = &[
 ];
 
 fn config_get(g: &mut Gen) {
-    let patterns =
-        ["maxmemory", "maxmemory*", "*max-listpack*", "*", "nope", "", "SAVE", "appendonly", "lazyfree*", "port*", "slave*", "hz"];
+    let patterns = [
+        "maxmemory",
+        "maxmemory*",
+        "*max-listpack*",
+        "*",
+        "nope",
+        "",
+        "SAVE",
+        "appendonly",
+        "lazyfree*",
+        "port*",
+        "slave*",
+        "hz",
+    ];
     let mut command = Command::new("CONFIG GET");
     for _ in 0..1 + g.rng.below(3) {
         if g.rng.percent(60) {
@@ -251,7 +329,8 @@ fn config_set(g: &mut Gen) {
     for _ in 0..if g.rng.percent(75) { 1 } else { 1 + g.rng.below(3) } {
         let (name, values) = *g.rng.pick(PARAMETERS);
         let value = *g.rng.pick(values);
-        command = command.arg(if g.rng.percent(10) { name.to_uppercase() } else { name.to_owned() }).arg(value);
+        command =
+            command.arg(if g.rng.percent(10) { name.to_uppercase() } else { name.to_owned() }).arg(value);
     }
     g.push(command);
 }
@@ -264,7 +343,8 @@ fn debug(g: &mut Gen) {
     let key = g.key();
     let other = g.key();
     let types = [
-        "string", "integer", "double", "null", "array", "set", "map", "attrib", "push", "verbatim", "true", "false", "bignum", "nope",
+        "string", "integer", "double", "null", "array", "set", "map", "attrib", "push", "verbatim", "true",
+        "false", "bignum", "nope",
     ];
     let command = match g.rng.below(16) {
         0 | 1 => Command::new("DEBUG DIGEST"),
@@ -287,14 +367,35 @@ fn flush(g: &mut Gen) {
         let name = *g.rng.pick(&["FLUSHALL", "FLUSHDB"]);
         let mode = *g.rng.pick(&["", "ASYNC", "SYNC", "ASYNC", "SYNC", "NOPE"]);
         let command = Command::new(name);
-        g.push(if mode.is_empty() { command } else { command.token(mode) });
+        let command = if mode.is_empty() { command } else { command.token(mode) };
+        if g.rng.percent(6) {
+            g.push_exact(command.arg("extra"));
+        } else {
+            g.push(command);
+        }
     }
 }
 
 fn info(g: &mut Gen) {
     let sections = [
-        "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "commandstats", "errorstats", "latencystats",
-        "cluster", "keyspace", "keyspace", "all", "default", "everything", "nope", "KEYSPACE",
+        "server",
+        "clients",
+        "memory",
+        "persistence",
+        "stats",
+        "replication",
+        "cpu",
+        "commandstats",
+        "errorstats",
+        "latencystats",
+        "cluster",
+        "keyspace",
+        "keyspace",
+        "all",
+        "default",
+        "everything",
+        "nope",
+        "KEYSPACE",
     ];
     let mut command = Command::new("INFO");
     for _ in 0..g.rng.below(3) {
@@ -378,8 +479,17 @@ fn function_flush(g: &mut Gen) {
 }
 
 fn unknown_subcommand(g: &mut Gen) {
-    let container =
-        *g.rng.pick(&["COMMAND", "CONFIG", "MEMORY", "LATENCY", "SLOWLOG", "COMMANDLOG", "DEBUG", "FUNCTION", "OBJECT"]);
+    let container = *g.rng.pick(&[
+        "COMMAND",
+        "CONFIG",
+        "MEMORY",
+        "LATENCY",
+        "SLOWLOG",
+        "COMMANDLOG",
+        "DEBUG",
+        "FUNCTION",
+        "OBJECT",
+    ]);
     let command = Command::new(container).arg(g.rng.pick(&["NOPE", "", "get2", "x\x00y"]));
     g.push(command);
 }

@@ -37,7 +37,8 @@ const GENERATORS: &[Generator] = &[
 ];
 
 /// Offsets that SETRANGE refuses: negative, or beyond 512 MB.
-const REFUSED_OFFSETS: &[&str] = &["-1", "536870912", "9223372036854775807", "-9223372036854775808", "4294967296"];
+const REFUSED_OFFSETS: &[&str] =
+    &["-1", "536870912", "9223372036854775807", "-9223372036854775808", "4294967296"];
 
 fn append(g: &mut Gen) {
     let command = Command::new("APPEND").arg(g.key_of(Flavour::Text)).arg(g.value());
@@ -132,7 +133,8 @@ fn lcs(g: &mut Gen) {
         command = command.token("IDX");
     }
     if g.rng.percent(40) {
-        let least = if g.rng.percent(80) { g.rng.below(6).to_string().into_bytes() } else { g.integer_or_not() };
+        let least =
+            if g.rng.percent(80) { g.rng.below(6).to_string().into_bytes() } else { g.integer_or_not() };
         command = command.token("MINMATCHLEN").arg(least);
     }
     if g.rng.percent(40) {
@@ -198,7 +200,8 @@ fn msetex_in_the_past(g: &mut Gen) {
     for key in &keys {
         command = command.arg(key).arg(g.short_value());
     }
-    command = if g.rng.percent(50) { command.token("EXAT").arg("1000") } else { command.token("PXAT").arg("1") };
+    command =
+        if g.rng.percent(50) { command.token("EXAT").arg("1000") } else { command.token("PXAT").arg("1") };
     g.push_exact(command);
     g.glue(Command::new("EXISTS").args(keys));
 }
@@ -251,11 +254,8 @@ fn set(g: &mut Gen) {
 
 /// Gives keys what their flavour says, so that counters and floats have something to work on.
 fn set_by_flavour(g: &mut Gen) {
-    let (flavour, value) = if g.rng.percent(60) {
-        (Flavour::Int, g.integer())
-    } else {
-        (Flavour::Float, g.float_or_not())
-    };
+    let (flavour, value) =
+        if g.rng.percent(60) { (Flavour::Int, g.integer()) } else { (Flavour::Float, g.float_or_not()) };
     let command = Command::new("SET").arg(g.key_of(flavour)).arg(value);
     g.push(command);
 }

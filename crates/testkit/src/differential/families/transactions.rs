@@ -4,7 +4,8 @@ use super::{Family, Generator, row};
 use crate::differential::generate::{Command, Gen};
 
 /// The family.
-pub const FAMILY: Family = Family { name: "transactions", group: "transactions", weight: 7, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "transactions", group: "transactions", weight: 7, generators: GENERATORS };
 
 const GENERATORS: &[Generator] =
     &[row(12, multi), row(2, exec), row(3, discard), row(6, watch), row(2, unwatch), row(6, watched_change)];

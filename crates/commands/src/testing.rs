@@ -1,0 +1,217 @@
+//! Families through their commands, for tests: a keyspace and one client, driven as a dispatcher would.
+
+use effect_log::Effects;
+use keyspace::evict::Access;
+use keyspace::space::Local;
+use keyspace::{Key, KeyHasher, Keyspace, KeyspaceOptions, Locked, Sharding, Space};
+use sys::random::Rng;
+use wire::resp::encode::ReplyWriter;
+use wire::resp::reply::reply_len;
+
+use crate::args::OwnedArgs;
+use crate::ctx::Limits;
+use crate::facts::keys_of;
+use crate::{CommandError, CommandResult, Ctx, Log, Outcome, Session, Spec};
+
+/// A keyspace, one client and a clock that tests move.
+pub struct Engine {
+    pub keyspace: &'static Keyspace,
+    pub local: Local,
+    pub session: Session,
+    pub limits: Limits,
+    pub now_ms: i64,
+    /// How the last command ended, before its slices or its job.
+    pub went_on: Option<&'static str>,
+    rng: Rng,
+    effects: Vec<Vec<Vec<u8>>>,
+}
+
+impl Engine {
+    /// An empty keyspace of sixteen shards, one of whose instants is 1800000000000.
+    pub fn new() -> Engine {
+        let hasher = KeyHasher::new([7, 11], Sharding::Hash { bits: 4 });
+        Engine {
+            keyspace: Box::leak(Box::new(Keyspace::new(KeyspaceOptions { hasher, databases: 16 }))),
+            local: Local::new(Effects::new(true)),
+            session: Session::new(1, true),
+            limits: Limits {
+                string_max_bytes: 512 << 20,
+                hll_sparse_max_bytes: 3000,
+                lfu_decay_minutes: 1,
+                policy_is_lfu: false,
+            },
+            now_ms: 1_800_000_000_000,
+            went_on: None,
+            rng: Rng::new(3),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Runs a command to its end and returns the bytes of its reply, of which there must be one.
+    pub fn run(&mut self, argv: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Err(error) = self.execute(argv, &mut out) {
+            assert!(out.is_empty(), "an error after {:?}", out.escape_ascii().to_string());
+            ReplyWriter::new(&mut out, self.session.resp).error(&error.to_string());
+        }
+        assert_eq!(reply_len(&out), Ok(Some(out.len())), "one reply for {}", argv[0].escape_ascii());
+        out
+    }
+
+    fn execute(&mut self, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<(), CommandError> {
+        let spec = find(argv)?;
+        let owned: OwnedArgs = argv.iter().copied().collect();
+        let keys = keys_of(spec.facts, argv).unwrap_or_default();
+        let places: Vec<Key<'_>> =
+            keys.iter().map(|(i, _)| self.keyspace.hasher.place(argv[*i as usize])).collect();
+        let locked = self.keyspace.lock(&places).expect("nobody else is here");
+        let before = self.local.counters;
+        let mut result = self.unit(locked, out, |ctx| (spec.run)(ctx, &owned.as_args()));
+        let after = self.local.counters;
+        if after.changes - before.changes > after.expired_keys - before.expired_keys {
+            match spec.log {
+                Log::Verbatim => self.local.effects.push(u32::from(self.session.db), argv),
+                Log::Rewritten => assert!(!self.local.effects.is_empty(), "a change without an effect"),
+                Log::Nothing => panic!("{} changed something", spec.facts.name),
+            }
+        }
+        self.went_on = None;
+        while let Ok(Outcome::Continue(mut slice)) = result {
+            self.went_on = Some("slices");
+            result = self.unit(Locked::none(), out, |ctx| slice(ctx));
+        }
+        self.keep_effects();
+        match result? {
+            Outcome::Done => {}
+            Outcome::Worker(job) => {
+                self.went_on = Some("worker");
+                out.extend(job());
+            }
+            _ => panic!("{} wants what a lone thread has not", spec.facts.name),
+        }
+        Ok(())
+    }
+
+    fn unit(
+        &mut self,
+        locked: Locked<'static>,
+        out: &mut Vec<u8>,
+        body: impl FnOnce(&mut Ctx<'_>) -> CommandResult,
+    ) -> CommandResult {
+        let access = Access::Lru { clock: Access::lru_clock(self.now_ms) };
+        let Engine { keyspace, local, session, limits, now_ms, rng, .. } = self;
+        let space = Space::new(keyspace, local, locked, session.db, *now_ms, access);
+        let reply = ReplyWriter::new(out, session.resp);
+        let result = body(&mut Ctx { space, reply, session, rng, limits: *limits, first_key: None });
+        self.local.collect_garbage();
+        result
+    }
+
+    fn keep_effects(&mut self) {
+        for (_, mut bytes) in self.local.effects.iter() {
+            let mut words = Vec::new();
+            while let Some(line) = next_line(&mut bytes) {
+                if line.starts_with(b"$") {
+                    let len: usize = String::from_utf8_lossy(&line[1..]).parse().expect("a length");
+                    words.push(bytes[..len].to_vec());
+                    bytes = &bytes[len + 2..];
+                }
+            }
+            self.effects.push(words);
+        }
+        self.local.effects.clear();
+    }
+
+    /// Runs a command whose words stand between blanks (`''` is the empty one); the reply as [`show`] has it.
+    pub fn call(&mut self, line: &str) -> String {
+        let argv: Vec<&[u8]> =
+            line.split(' ').map(|word| if word == "''" { b"" } else { word.as_bytes() }).collect();
+        show(&self.run(&argv))
+    }
+
+    /// Runs a command and compares its reply with `expected`.
+    #[track_caller]
+    pub fn check(&mut self, line: &str, expected: &str) {
+        assert_eq!(self.call(line), expected, "{line}");
+    }
+
+    /// Runs commands whose replies do not matter here, then forgets their effects.
+    pub fn given(&mut self, lines: &[&str]) {
+        for line in lines {
+            let reply = self.call(line);
+            assert!(!reply.starts_with('-'), "{line}: {reply}");
+        }
+        self.effects.clear();
+    }
+
+    /// Effects since the last call, as commands.
+    pub fn take_effects(&mut self) -> Vec<Vec<Vec<u8>>> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Effects since the last call, one line each.
+    pub fn effects(&mut self) -> Vec<String> {
+        let lines = self.take_effects();
+        lines.iter().map(|argv| argv.iter().map(|word| show(word)).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    /// What `OBJECT ENCODING` would say, with the form behind it: `int`, `bytes`, `bytes raw` or `big`.
+    pub fn form(&mut self, key: &str) -> &'static str {
+        let place = self.keyspace.hasher.place(key.as_bytes());
+        let locked = self.keyspace.lock(&[place]).expect("nobody else is here");
+        let mut space = Space::new(self.keyspace, &mut self.local, locked, 0, self.now_ms, Access::None);
+        let entry = space.peek(place).expect("the key exists");
+        match entry.value() {
+            keyspace::Value::Int(_) => "int",
+            keyspace::Value::Bytes(_) if entry.is_raw() => "bytes raw",
+            keyspace::Value::Bytes(_) => "bytes",
+            keyspace::Value::Object(_) => "big",
+        }
+    }
+
+    /// The instant at which a key expires.
+    pub fn expire_at_ms(&mut self, key: &str) -> Option<i64> {
+        let place = self.keyspace.hasher.place(key.as_bytes());
+        let locked = self.keyspace.lock(&[place]).expect("nobody else is here");
+        let mut space = Space::new(self.keyspace, &mut self.local, locked, 0, self.now_ms, Access::None);
+        space.peek(place).and_then(|entry| entry.expire_at_ms())
+    }
+}
+
+fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let end = bytes.iter().position(|&byte| byte == b'\r')?;
+    let line = &bytes[..end];
+    *bytes = &bytes[end + 2..];
+    Some(line)
+}
+
+/// The row that `argv` calls, its arity checked.
+fn find(argv: &[&[u8]]) -> Result<&'static Spec, CommandError> {
+    let lower = |word: &[u8]| String::from_utf8_lossy(word).to_ascii_lowercase();
+    let name = lower(argv[0]);
+    let long = argv.get(1).map(|sub| format!("{name}|{}", lower(sub)));
+    let rows = || crate::table::ALL.iter().flat_map(|family| family.iter());
+    let spec = rows()
+        .find(|spec| long.as_deref() == Some(spec.facts.name))
+        .or_else(|| rows().find(|spec| spec.facts.name == name))
+        .unwrap_or_else(|| panic!("no command {name}"));
+    if spec.facts.accepts(argv.len()) { Ok(spec) } else { Err(CommandError::Arity(spec.facts.name.into())) }
+}
+
+/// A reply's bytes in one line: blanks for line ends, anything unprintable escaped.
+pub fn show(reply: &[u8]) -> String {
+    let mut text = String::new();
+    let mut rest = reply.strip_suffix(b"\r\n").unwrap_or(reply);
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        match byte {
+            b'\r' if tail.first() == Some(&b'\n') => {
+                text.push(' ');
+                rest = &tail[1..];
+            }
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text
+}

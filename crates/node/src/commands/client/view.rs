@@ -1,0 +1,155 @@
+//! One connection as CLIENT LIST shows it: a line of `name=value` fields in a fixed order.
+//!
+//! Fields: <https://valkey.io/commands/client-list/>. Fields about things this node does not have (channels, reply
+//! lists) hold what they hold on a connection that does not use them.
+
+use std::io::Write;
+
+use commands::{Args, Session};
+use wire::resp::Resp;
+
+use crate::client::{Client, Meta, Waiting};
+use crate::ctx::{BufferSizes, NodeCtx};
+use crate::node::Node;
+
+/// A connection, wherever it lies.
+pub struct View<'a> {
+    /// What commands see of it.
+    pub session: &'a Session,
+    /// Addresses, times, counters.
+    pub meta: &'a Meta,
+    buffers: BufferSizes,
+    argv_bytes: usize,
+    output_capacity: usize,
+    is_blocked: bool,
+    wants_write: bool,
+    /// The command under way, or the last one.
+    command: u16,
+}
+
+impl<'a> View<'a> {
+    /// A client of some thread.
+    pub fn of(client: &'a Client) -> Self {
+        View {
+            session: &client.session,
+            meta: &client.meta,
+            buffers: BufferSizes {
+                input: client.input.len().saturating_sub(client.consumed),
+                input_free: client.input.capacity() - client.input.len(),
+                output: client.unsent(),
+                total: client.memory_bytes(),
+            },
+            argv_bytes: 0,
+            output_capacity: client.out.capacity(),
+            is_blocked: matches!(client.waiting, Waiting::Worker | Waiting::Slices(_)),
+            wants_write: client.wants_write,
+            command: client.meta.last_command,
+        }
+    }
+
+    /// The client whose command runs, with that command's arguments.
+    pub fn of_asking(ctx: &'a NodeCtx<'_>, args: &Args<'_>) -> Self {
+        View {
+            session: ctx.data.session,
+            meta: ctx.meta,
+            buffers: ctx.buffers,
+            argv_bytes: args.bytes(),
+            output_capacity: ctx.data.reply.out.capacity(),
+            is_blocked: false,
+            wants_write: false,
+            command: ctx.command,
+        }
+    }
+
+    /// Seconds since the connection came.
+    pub fn age_seconds(&self, now_ms: i64) -> i64 {
+        (now_ms - self.meta.created_at_ms).max(0) / 1000
+    }
+
+    /// Seconds since the client said something.
+    pub fn idle_seconds(&self, now_ms: i64) -> i64 {
+        (now_ms - self.meta.active_at_ms).max(0) / 1000
+    }
+
+    /// The peer's address without its port.
+    pub fn ip(&self) -> &'a str {
+        let ip = self.meta.addr.rsplit_once(':').map_or(self.meta.addr.as_str(), |(ip, _)| ip);
+        ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip)
+    }
+
+    /// The letters of `flags`, `N` when nothing is special.
+    pub fn flags(&self) -> String {
+        let watches_changed_key = self
+            .session
+            .watch
+            .as_ref()
+            .is_some_and(|watch| watch.dirty.load(std::sync::atomic::Ordering::Relaxed));
+        let letters = [
+            ('x', self.session.multi.is_some()),
+            ('b', self.is_blocked),
+            ('d', watches_changed_key),
+            ('c', self.session.close_after_reply),
+            ('A', self.meta.killed),
+            ('U', self.meta.is_unix),
+            ('e', self.session.no_evict),
+            ('T', self.session.no_touch),
+            ('I', self.meta.is_import_source),
+        ];
+        let flags: String = letters.iter().filter(|(_, set)| *set).map(|(letter, _)| letter).collect();
+        if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// The letters of `capa`.
+    pub fn capa(&self) -> &'static str {
+        if self.session.capa_redirect { "r" } else { "" }
+    }
+
+    /// Writes the line, newline included.
+    pub fn write_line(&self, line: &mut Vec<u8>, node: &Node, now_ms: i64) {
+        let (session, meta, buffers) = (self.session, self.meta, self.buffers);
+        let (queued, queued_bytes) = match &session.multi {
+            Some(multi) => {
+                let bytes: usize = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
+                (multi.queue.len() as i64, bytes)
+            }
+            // Watching already prepares a transaction.
+            None => (if session.watch.is_some() { 0 } else { -1 }, 0),
+        };
+        let watched = session.watch.as_ref().map_or(0, |watch| watch.keys.len());
+        let command =
+            if self.command == u16::MAX { "NULL" } else { node.registry.get(self.command).facts.name };
+        let events = if self.wants_write { "rw" } else { "r" };
+        let resp = if session.resp == Resp::V2 { 2 } else { 3 };
+        let total = buffers.total + self.argv_bytes;
+        // Writing to memory does not fail.
+        let _ = write!(
+            line,
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} capa={} db={} sub=0 psub=0 ssub=0 \
+             multi={queued} watch={watched} qbuf={} qbuf-free={} argv-mem={} multi-mem={queued_bytes} rbs={} rbp={} \
+             obl={} oll=0 omem=0 tot-mem={total} events={events} cmd={command} user=default redir=-1 resp={resp} \
+             lib-name={} lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={}",
+            session.id,
+            meta.addr,
+            meta.laddr,
+            meta.fd,
+            String::from_utf8_lossy(&session.name),
+            self.age_seconds(now_ms),
+            self.idle_seconds(now_ms),
+            self.flags(),
+            self.capa(),
+            session.db,
+            buffers.input,
+            buffers.input_free,
+            self.argv_bytes,
+            self.output_capacity,
+            self.output_capacity,
+            buffers.output,
+            String::from_utf8_lossy(&session.lib_name),
+            String::from_utf8_lossy(&session.lib_ver),
+            meta.net_in_bytes,
+            meta.net_out_bytes,
+            meta.commands,
+        );
+        line.push(b'\n');
+    }
+}

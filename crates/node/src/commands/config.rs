@@ -1,0 +1,185 @@
+//! Family *config*: the parameters of the running node.
+//!
+//! Pages: <https://valkey.io/commands/config-get/> and its neighbours. The table of parameters knows names, bounds and
+//! error texts; here a change gets its effect, or is taken back when the world refuses. SET runs under the gate, so
+//! that every thread sees either the old values or the new ones.
+
+use std::net::SocketAddr;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Relaxed;
+
+use commands::facts::server_sub as facts;
+use commands::{Args, CommandError, CommandResult, Outcome};
+use parameters::table::{RowId, row};
+use parameters::{Extras, Origin, ParameterError, Parameters};
+use smallvec::SmallVec;
+use wire::resp::{ReplyWriter, Resp};
+
+use crate::client::Meta;
+use crate::ctx::NodeCtx;
+use crate::node::{Node, used_memory_bytes};
+use crate::registry::NodeSpec;
+use crate::state::ThreadState;
+use crate::{configure, log};
+
+/// The family's rows.
+pub const COMMANDS: &[NodeSpec] = &[
+    NodeSpec { facts: &facts::CONFIG_GET, gate: false, run: get },
+    NodeSpec { facts: &facts::CONFIG_HELP, gate: false, run: super::command::help },
+    NodeSpec { facts: &facts::CONFIG_RESETSTAT, gate: true, run: resetstat },
+    NodeSpec { facts: &facts::CONFIG_REWRITE, gate: false, run: rewrite },
+    NodeSpec { facts: &facts::CONFIG_SET, gate: true, run: set },
+];
+
+const BIND: RowId = row("bind");
+const DIR: RowId = row("dir");
+const IO_THREADS: RowId = row("io-threads");
+const MAXCLIENTS: RowId = row("maxclients");
+const MAXMEMORY: RowId = row("maxmemory");
+const PORT: RowId = row("port");
+
+/// Descriptors that are kept for other things than clients.
+const RESERVED_DESCRIPTORS: u64 = 32;
+
+fn parameters_of(node: &Node) -> MutexGuard<'_, Parameters> {
+    node.parameters.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// `CONFIG GET parameter [parameter ...]`: names or patterns. O(parameters) for each.
+pub fn get(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
+    let patterns: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+    let found = parameters_of(ctx.node).config_get(&patterns);
+    ctx.data.reply.map(found.len());
+    for (name, value) in found {
+        ctx.data.reply.bulk(&name);
+        ctx.data.reply.bulk(&value);
+    }
+    Ok(Outcome::Done)
+}
+
+/// `CONFIG SET parameter value [parameter value ...]`: all or nothing. O(parameters).
+pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
+    let words: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+    if words.len() % 2 != 0 {
+        return Err(CommandError::Syntax);
+    }
+    let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let origin = Origin::Client { local: is_local(ctx.meta) };
+    let node = ctx.node;
+    let mut parameters = parameters_of(node);
+    let directory = parameters.directory().to_owned();
+    let refused = |error: ParameterError| CommandError::owned(error.reply());
+    let applied = parameters.set_many(&pairs, origin).map_err(refused)?;
+    if let Err(error) = give_effect(&parameters, &applied.changed) {
+        parameters.revert(applied);
+        if let Err(error) = std::env::set_current_dir(&directory) {
+            log::warning(&format!("cannot return to the directory {}: {error}", directory.display()));
+        }
+        return Err(refused(error));
+    }
+    // The start may have lowered the limit to what the system allows: only an explicit change undoes that.
+    let maxclients = node.settings.maxclients.load(Relaxed);
+    configure::apply(&parameters, &node.settings);
+    if !applied.changed.contains(&MAXCLIENTS) {
+        node.settings.maxclients.store(maxclients, Relaxed);
+    }
+    let limit = node.settings.maxmemory.load(Relaxed);
+    let used = used_memory_bytes();
+    if applied.changed.contains(&MAXMEMORY) && limit > 0 && limit < used {
+        log::warning(&format!(
+            "maxmemory is now {limit} bytes with {used} in use: keys are evicted or writes refused, as \
+             maxmemory-policy says"
+        ));
+    }
+    if applied.changed.contains(&IO_THREADS) {
+        log::notice("io-threads: the new number takes effect at the next start");
+    }
+    ctx.data.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// Whether a client sits on this host.
+fn is_local(meta: &Meta) -> bool {
+    let address = meta.addr.parse::<SocketAddr>();
+    meta.is_unix || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
+}
+
+/// Does what may fail. What it did before a failure is harmless or undone by the caller.
+fn give_effect(parameters: &Parameters, changed: &[RowId]) -> Result<(), ParameterError> {
+    for id in [PORT, BIND] {
+        if changed.contains(&id) {
+            let reason =
+                "the listening sockets of a running node cannot be changed; restart it with the new value";
+            return Err(ParameterError::failed(id.row().name, reason));
+        }
+    }
+    if changed.contains(&DIR) {
+        std::env::set_current_dir(parameters.directory())
+            .map_err(|error| ParameterError::failed("dir", &system_text(&error)))?;
+    }
+    if changed.contains(&MAXCLIENTS) {
+        let wanted = parameters.get_int(MAXCLIENTS) as u64 + RESERVED_DESCRIPTORS;
+        let limit = sys::socket::raise_descriptor_limit(wanted)
+            .map_err(|error| ParameterError::failed("maxclients", &system_text(&error)))?;
+        if limit < wanted {
+            let most = limit.saturating_sub(RESERVED_DESCRIPTORS);
+            let reason = format!(
+                "The operating system is not able to handle the specified number of clients, try with {most}"
+            );
+            return Err(ParameterError::failed("maxclients", &reason));
+        }
+    }
+    Ok(())
+}
+
+/// The operating system's words for an error, without Rust's addition.
+fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// `CONFIG REWRITE`: brings the running values into the configuration file. The file is written off the I/O threads;
+/// the reply follows when it is durable.
+pub fn rewrite(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
+    let parameters = parameters_of(ctx.node).clone();
+    let Some(path) = parameters.config_file.clone() else {
+        return Err(CommandError::text("ERR The server is running without a config file"));
+    };
+    let resp: Resp = ctx.data.session.resp;
+    Ok(Outcome::Worker(Box::new(move || {
+        let mut out = Vec::new();
+        let mut reply = ReplyWriter::new(&mut out, resp);
+        match parameters.rewrite_file(&path, &Extras::default()) {
+            Ok(()) => {
+                log::notice("the configuration file holds the running values now (CONFIG REWRITE)");
+                reply.ok();
+            }
+            Err(error) => {
+                let text = system_text(&error);
+                log::warning(&format!("the configuration file could not be rewritten: {text}"));
+                reply.error(&format!("ERR Rewriting config file: {text}"));
+            }
+        }
+        out
+    })))
+}
+
+/// `CONFIG RESETSTAT`: the statistics of INFO start over. O(threads).
+pub fn resetstat(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
+    ctx.stats.reset();
+    reset_counters(&mut ctx.data.space.local.counters);
+    for (_, mut state) in ctx.other_threads() {
+        let ThreadState { stats, local, .. } = &mut *state;
+        stats.reset();
+        reset_counters(&mut local.counters);
+    }
+    ctx.node.rejected_connections.store(0, Relaxed);
+    ctx.node.workers.freed_objects.store(0, Relaxed);
+    ctx.data.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// Forgets look-ups and removals; the number of changes is no statistic.
+fn reset_counters(counters: &mut keyspace::SpaceCounters) {
+    *counters = keyspace::SpaceCounters { changes: counters.changes, ..Default::default() };
+}

@@ -1,0 +1,21 @@
+//! Crashes on purpose, for those who test what a crash leaves behind.
+
+use std::alloc::{Layout, handle_alloc_error};
+
+use crate::log;
+
+/// The number of the signal for an invalid memory access.
+const SIGSEGV: i32 = 11;
+
+/// Ends the process in the named way. A panic that unwinds would end one thread only, so all but `segfault` abort.
+pub(super) fn crash(how: &str) -> ! {
+    log::warning(&format!("DEBUG {}: crashing as asked", how.to_ascii_uppercase()));
+    match how {
+        "segfault" => {
+            let _ = sys::signals::raise(SIGSEGV);
+        }
+        "oom" => handle_alloc_error(Layout::new::<[u8; isize::MAX as usize / 2]>()),
+        _ => {}
+    }
+    std::process::abort()
+}

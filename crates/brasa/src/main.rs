@@ -40,8 +40,20 @@ enum Role {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CONFIG-FILE | --directive value")]
         args: Vec<OsString>,
     },
+    /// Look at what a node logged.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Put load on a Redis-compatible server and measure it.
     Bench(Box<loadgen::BenchArgs>),
+}
+
+#[derive(Subcommand)]
+enum LogCommand {
+    /// Print the effects in a folder of log segments as commands, ready for `redis-cli --pipe`.
+    Dump {
+        /// The folder: `effect-log` of a node that was killed, or `effect-log.previous` after its next start.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -74,6 +86,7 @@ fn main() -> ExitCode {
             }
             node(args)
         }
+        Role::Log(LogCommand::Dump { folder }) => log_dump(&folder),
         Role::Bench(args) => match loadgen::run(&args) {
             Ok(report) => {
                 print!("{report}");
@@ -109,6 +122,40 @@ fn node(args: Vec<OsString>) -> ExitCode {
         Some("-h" | "--help") => node_help(),
         _ => node::run(&args, node::startup::StartOptions::default()),
     }
+}
+
+fn log_dump(folder: &std::path::Path) -> ExitCode {
+    use std::io::Write;
+    let recovery = match effect_log::recover(folder) {
+        Ok(recovery) => recovery,
+        Err(error) => {
+            eprintln!("brasa log dump: cannot read {}: {error}", folder.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut selected = None;
+    for (_, _, effects) in &recovery.records {
+        for (db, command) in effects {
+            if selected != Some(*db) {
+                let number = db.to_string();
+                let _ = write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{number}\r\n", number.len());
+                selected = Some(*db);
+            }
+            if out.write_all(command).is_err() {
+                return ExitCode::SUCCESS;
+            }
+        }
+    }
+    let _ = out.flush();
+    eprintln!(
+        "{} units; {} unpublished; {} damaged segments{}",
+        recovery.records.len(),
+        recovery.missing.len(),
+        recovery.damaged.len(),
+        if recovery.damaged.is_empty() { "" } else { " (what stood before the damage was printed)" }
+    );
+    if recovery.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run_up(up: &Up) -> ExitCode {

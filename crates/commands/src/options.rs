@@ -36,7 +36,12 @@ impl TimeUnit {
 
 /// The Unix time in ms that a time argument of command `name` means. It must be positive, and so may be past only
 /// when it is absolute.
-pub fn expire_at_ms(arg: &[u8], unit: TimeUnit, now_ms: i64, name: &'static str) -> Result<i64, CommandError> {
+pub fn expire_at_ms(
+    arg: &[u8],
+    unit: TimeUnit,
+    now_ms: i64,
+    name: &'static str,
+) -> Result<i64, CommandError> {
     let number = integer(arg)?;
     let invalid = CommandError::InvalidExpireTime(name);
     if number <= 0 {

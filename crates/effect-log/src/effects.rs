@@ -8,11 +8,12 @@
 pub struct Effects {
     active: bool,
     count: usize,
-    /// RESP commands, one after the other, each with its database.
-    bytes: Vec<u8>,
-    /// Start of each effect in `bytes`, and its database.
-    starts: Vec<(u32, usize)>,
+    /// Frames as they stand in a record: database, length, RESP command.
+    frames: Vec<u8>,
 }
+
+/// A buffer above this is given back after use.
+const KEPT_BYTES: usize = 256 * 1024;
 
 impl Effects {
     /// A buffer that keeps effects (`active`) or only counts them.
@@ -49,25 +50,42 @@ impl Effects {
 
     #[inline(never)]
     fn append(&mut self, db: u32, argv: &[&[u8]]) {
-        self.starts.push((db, self.bytes.len()));
-        wire::resp::reply::encode_command(&mut self.bytes, argv);
+        self.frames.extend_from_slice(&db.to_le_bytes());
+        let at = self.frames.len();
+        self.frames.extend_from_slice(&[0; 4]);
+        wire::resp::reply::encode_command(&mut self.frames, argv);
+        let length = (self.frames.len() - at - 4) as u32;
+        self.frames[at..at + 4].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Forgets all effects; the buffer stays.
+    /// Forgets all effects; the buffer stays unless it is large.
     #[inline(always)]
     pub fn clear(&mut self) {
         if self.count > 0 {
             self.count = 0;
-            self.bytes.clear();
-            self.starts.clear();
+            self.frames.clear();
+            if self.frames.capacity() > KEPT_BYTES {
+                self.frames = Vec::new();
+            }
         }
+    }
+
+    /// The kept effects as they stand in a record.
+    #[inline]
+    pub fn framed(&self) -> &[u8] {
+        &self.frames
     }
 
     /// The kept effects: database and RESP bytes of each.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        self.starts.iter().enumerate().map(|(i, &(db, start))| {
-            let end = self.starts.get(i + 1).map_or(self.bytes.len(), |&(_, next)| next);
-            (db, &self.bytes[start..end])
+        let mut rest = self.frames.as_slice();
+        std::iter::from_fn(move || {
+            let (head, tail) = rest.split_at_checked(8)?;
+            let db = u32::from_le_bytes(head[..4].try_into().ok()?);
+            let length = u32::from_le_bytes(head[4..].try_into().ok()?) as usize;
+            let (resp, after) = tail.split_at(length);
+            rest = after;
+            Some((db, resp))
         })
     }
 }

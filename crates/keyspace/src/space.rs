@@ -57,6 +57,8 @@ pub struct Local {
     pub heap: Heap,
     /// The effects of the unit under way.
     pub effects: Effects,
+    /// Its end of the effect log, when something listens.
+    pub log: Option<effect_log::Writer>,
     /// Its counters.
     pub counters: SpaceCounters,
     /// Entries with objects, to be freed once no lock is held.
@@ -66,7 +68,7 @@ pub struct Local {
 impl Local {
     /// A thread's resources, with an effects buffer that is on or off.
     pub fn new(effects: Effects) -> Self {
-        Local { heap: Heap::new(), effects, counters: SpaceCounters::default(), garbage: Vec::new() }
+        Local { heap: Heap::new(), effects, log: None, counters: SpaceCounters::default(), garbage: Vec::new() }
     }
 
     /// Frees what units left behind. Call with no lock held, at least once per batch.

@@ -22,6 +22,7 @@ pub fn run(
     if node.settings.active_expire.load(Ordering::Relaxed) {
         expire(node, state, moment, thread, hz);
     }
+    crate::effects::retry(node, &mut state.local, moment.now_ms);
     let mut closing = Vec::new();
     let timeout_ms = i64::from(node.settings.timeout_seconds.load(Ordering::Relaxed)) * 1000;
     for slot in 0..state.clients.slot_count() {

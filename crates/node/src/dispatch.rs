@@ -41,6 +41,8 @@ pub struct Moment {
     pub limits: commands::ctx::Limits,
     /// `maxmemory` is set.
     pub has_maxmemory: bool,
+    /// The effect log cannot be written.
+    pub log_failed: bool,
     /// This thread.
     pub thread: usize,
 }
@@ -92,6 +94,11 @@ fn gates(
     if !session.authenticated && !command.has(Flags::NO_AUTH) {
         return Err(CommandError::text("NOAUTH Authentication required."));
     }
+    if moment.log_failed && command.has(Flags::WRITE) {
+        return Err(CommandError::text(
+            "MISCONF The effect log cannot be written (disk full?): writes are refused until it can. See the log.",
+        ));
+    }
     if moment.has_maxmemory {
         let full = !make_room(node, state, moment);
         let inside = session.multi.is_some() && command.facts.name != "discard";
@@ -138,11 +145,12 @@ pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) 
 
 /// Sends the unit's effects to the log, while the shards are still held.
 #[inline(always)]
-pub fn commit(node: &'static Node, local: &mut keyspace::space::Local, moment: &Moment) {
-    if local.effects.is_active() && !local.effects.is_empty() {
-        crate::effects::commit(node, local, moment.thread, moment.now_ms);
+pub fn commit(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) {
+    if local.log.is_some() && !local.effects.is_empty() {
+        crate::effects::commit(node, local, moment.now_ms);
+    } else {
+        local.effects.clear();
     }
-    local.effects.clear();
 }
 
 /// Queueing, gates, body, statistics of one command of `client`. With `gated` the caller holds the gate.
@@ -165,6 +173,7 @@ pub fn run_command(
     if let (Run::Data(run), Some((_, shard, _))) = (command.run, first_key)
         && client.session.is_plain()
         && !moment.has_maxmemory
+        && !moment.log_failed
         && !gated
         && command.facts.accepts(args.len())
     {

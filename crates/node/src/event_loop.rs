@@ -165,6 +165,7 @@ impl IoThread {
             access: settings.access(now_ms, state.rng.next_u32()),
             limits: settings.command_limits(),
             has_maxmemory: settings.maxmemory.load(Ordering::Relaxed) > 0,
+            log_failed: self.node.log_failed(),
             thread: self.index,
         }
     }

@@ -91,6 +91,10 @@ pub struct Node {
     pub stopping: AtomicBool,
     /// Exit code when it stops.
     pub exit_code: AtomicI64,
+    /// The ordered log of effects, when something listens.
+    pub effect_log: Option<std::sync::Arc<effect_log::EffectLog>>,
+    /// The log cannot be written: writes are refused.
+    pub effect_log_failed: AtomicBool,
     /// `unixsocket`, for the addresses of its clients.
     pub unix_socket: Vec<u8>,
 }
@@ -105,16 +109,18 @@ impl Node {
     pub fn make_threads(
         threads: usize,
         registry: &Registry,
-        effects_active: bool,
+        log: Option<&std::sync::Arc<effect_log::EffectLog>>,
     ) -> std::io::Result<Vec<Thread>> {
         (0..threads)
-            .map(|_| {
+            .map(|number| {
+                let mut local = Local::new(Effects::new(log.is_some()));
+                local.log = log.map(|log| log.writer(number));
                 Ok(Thread {
                     mailbox: Mailbox::new()?,
                     connections: AtomicUsize::new(0),
                     state: Mutex::new(ThreadState {
                         clients: Clients::default(),
-                        local: Local::new(Effects::new(effects_active)),
+                        local,
                         stats: Stats::new(registry.len()),
                         rng: Rng::from_entropy(),
                         evictor: Evictor::default(),
@@ -127,6 +133,17 @@ impl Node {
                 })
             })
             .collect()
+    }
+
+    /// Whether the effect log cannot be written.
+    #[inline]
+    pub fn log_failed(&self) -> bool {
+        self.effect_log_failed.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the effect log can be written.
+    pub fn set_log_failed(&self, failed: bool) {
+        self.effect_log_failed.store(failed, Ordering::Relaxed);
     }
 
     /// Asks every thread to stop.

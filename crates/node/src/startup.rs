@@ -109,10 +109,21 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
     let daemonized = parameters.get_bool(DAEMONIZE);
     let pollers: Vec<_> = (0..threads).map(|_| sys::poller::open(kind)).collect::<Result<_, _>>()?;
     let poller_name = pollers.first().map_or("epoll", |p| sys::poller::Poller::name(p));
+    const EFFECT_LOG: RowId = row("effect-log");
+    const EFFECT_LOG_DIR: RowId = row("effect-log-dir");
+    let effect_log = if parameters.get_bool(EFFECT_LOG) {
+        let folder = String::from_utf8_lossy(parameters.get_str(EFFECT_LOG_DIR)).into_owned();
+        let folder = if folder.is_empty() { "effect-log".to_owned() } else { folder };
+        Some(crate::effects::open(folder.as_ref(), threads)?)
+    } else {
+        None
+    };
     let node: &'static Node = Box::leak(Box::new(Node {
         keyspace: Keyspace::new(KeyspaceOptions { hasher, databases }),
         gate: keyspace::gate::Gate::new(threads),
-        threads: Node::make_threads(threads, &registry, false)?,
+        threads: Node::make_threads(threads, &registry, effect_log.as_ref())?,
+        effect_log,
+        effect_log_failed: AtomicBool::new(false),
         registry,
         settings,
         identity: Identity {
@@ -147,6 +158,9 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
     }
     node.startup_memory_bytes.store(used_memory_bytes(), Ordering::Relaxed);
     let code = threads::run(node, pollers, listeners, options)?;
+    if let Some(log) = &node.effect_log {
+        log.remove_files();
+    }
     if daemonized || !pidfile.is_empty() {
         let _ = sys::process::remove_pid_file(if pidfile.is_empty() { "/var/run/valkey.pid" } else { &pidfile }.as_ref());
     }

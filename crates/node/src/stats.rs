@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use sys::clock::tsc_to_ns;
+
 /// Calls of one command.
 #[derive(Clone, Default)]
 pub struct CommandStats {
@@ -20,7 +22,8 @@ pub struct CommandStats {
 const SUB_BITS: u32 = 3;
 const BUCKETS: usize = 40 << SUB_BITS;
 
-/// Durations in buckets an eighth of a power of two wide.
+/// Durations in buckets an eighth of a power of two wide. Counted in clock ticks, so that recording one converts
+/// nothing; read in ns.
 #[derive(Clone)]
 pub struct Histogram {
     counts: [u64; BUCKETS],
@@ -34,23 +37,23 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    fn index(ns: u64) -> usize {
-        let ns = ns.max(1 << SUB_BITS);
-        let exponent = 63 - ns.leading_zeros();
-        let sub = (ns >> (exponent - SUB_BITS)) & ((1 << SUB_BITS) - 1);
+    fn index(ticks: u64) -> usize {
+        let ticks = ticks.max(1 << SUB_BITS);
+        let exponent = 63 - ticks.leading_zeros();
+        let sub = (ticks >> (exponent - SUB_BITS)) & ((1 << SUB_BITS) - 1);
         ((((exponent - SUB_BITS) as usize) << SUB_BITS) | sub as usize).min(BUCKETS - 1)
     }
 
-    /// The largest duration that falls in a bucket, ns.
-    fn upper_ns(index: usize) -> u64 {
+    /// The largest duration that falls in a bucket, ticks.
+    fn upper(index: usize) -> u64 {
         let exponent = (index >> SUB_BITS) as u32 + SUB_BITS;
         let sub = (index & ((1 << SUB_BITS) - 1)) as u64;
-        ((1 << SUB_BITS | sub) + 1 << (exponent - SUB_BITS)) - 1
+        ((((1 << SUB_BITS) | sub) + 1) << (exponent - SUB_BITS)) - 1
     }
 
-    /// Counts a duration.
-    pub fn record(&mut self, ns: u64) {
-        self.counts[Self::index(ns)] += 1;
+    /// Counts a duration, in clock ticks.
+    pub fn record(&mut self, ticks: u64) {
+        self.counts[Self::index(ticks)] += 1;
         self.total += 1;
     }
 
@@ -74,15 +77,16 @@ impl Histogram {
         for (i, count) in self.counts.iter().enumerate() {
             seen += count;
             if seen >= rank {
-                return Self::upper_ns(i);
+                return tsc_to_ns(Self::upper(i));
             }
         }
         0
     }
 
-    /// How many durations stay within `ns`.
+    /// How many durations surely stay within `ns`: those of buckets that end there or before.
     pub fn within_ns(&self, ns: u64) -> u64 {
-        self.counts.iter().enumerate().take_while(|(i, _)| Self::upper_ns(*i) <= ns).map(|(_, c)| c).sum()
+        let ends_within = |i: usize| tsc_to_ns(Self::upper(i)) <= ns;
+        self.counts.iter().enumerate().take_while(|(i, _)| ends_within(*i)).map(|(_, c)| c).sum()
     }
 }
 
@@ -185,7 +189,7 @@ impl Rates {
             let new = batches.saturating_sub(count);
             self.batches += (new as f64 / seconds - self.batches) / 4.0;
             if new > 0 {
-                let us = sys::clock::tsc_to_ns(busy_ticks.saturating_sub(ticks)) as f64 / 1000.0;
+                let us = tsc_to_ns(busy_ticks.saturating_sub(ticks)) as f64 / 1000.0;
                 self.batch_us += (us / new as f64 - self.batch_us) / 4.0;
             }
         }
@@ -264,14 +268,23 @@ mod tests {
     #[test]
     fn histogram_buckets_hold_what_they_say() {
         let mut h = Histogram::default();
-        for ns in [1, 9, 100, 1000, 10_000, 1_000_000, 5_000_000_000] {
-            let i = Histogram::index(ns);
-            assert!(ns <= Histogram::upper_ns(i), "{ns}");
-            assert!(i == 0 || ns > Histogram::upper_ns(i - 1) || ns <= 8, "{ns}");
-            h.record(ns);
+        for ticks in [1, 9, 100, 1000, 10_000, 1_000_000, 5_000_000_000] {
+            let i = Histogram::index(ticks);
+            assert!(ticks <= Histogram::upper(i), "{ticks}");
+            assert!(i == 0 || ticks > Histogram::upper(i - 1) || ticks <= 8, "{ticks}");
+            h.record(ticks);
         }
         assert_eq!(h.total(), 7);
-        assert!((1000..1200).contains(&h.percentile_ns(50.0)));
-        assert_eq!(h.within_ns(16_000), 5);
+        assert!((tsc_to_ns(1000)..tsc_to_ns(1200)).contains(&h.percentile_ns(50.0)));
+        assert_eq!(h.within_ns(tsc_to_ns(16_000)), 5);
+    }
+
+    #[test]
+    fn rates_of_batches_come_near_the_truth() {
+        let mut rates = Rates::default();
+        for i in 0..200 {
+            rates.sample_batches(1000 + 100 * i, 50 * i as u64, 0);
+        }
+        assert!((rates.batches - 500.0).abs() < 1.0, "{}", rates.batches);
     }
 }

@@ -29,6 +29,7 @@ pub mod pages;
 pub mod poller;
 pub mod process;
 pub mod random;
+pub mod shm;
 pub mod signals;
 pub mod socket;
 pub mod thread;

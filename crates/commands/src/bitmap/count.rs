@@ -26,11 +26,9 @@ pub fn bitcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let end = wanted.end.unwrap_or(-1);
     let backwards = wanted.start < 0 && end < 0 && wanted.start > end;
     match wanted.part(text.len()).filter(|_| !backwards) {
-        Some(part) => {
-            look(&mut ctx.reply, text, part, |reply, chunks, part| {
-                reply.int(count_ones_between(chunks, part.skip_head, part.skip_tail) as i64);
-            })
-        }
+        Some(part) => look(&mut ctx.reply, text, part, |reply, chunks, part| {
+            reply.int(count_ones_between(chunks, part.skip_head, part.skip_tail) as i64);
+        }),
         None => {
             ctx.reply.int(0);
             Ok(Outcome::Done)
@@ -100,7 +98,11 @@ impl Wanted {
         let unit = if self.in_bits { 8 } else { 1 };
         let wanted = range(self.start, self.end.unwrap_or(-1), len as u64 * unit)?;
         if !self.in_bits {
-            return Some(Part { bytes: wanted.start as usize..wanted.end as usize, skip_head: 0, skip_tail: 0 });
+            return Some(Part {
+                bytes: wanted.start as usize..wanted.end as usize,
+                skip_head: 0,
+                skip_tail: 0,
+            });
         }
         Some(Part {
             bytes: (wanted.start / 8) as usize..wanted.end.div_ceil(8) as usize,

@@ -29,7 +29,11 @@ fn pfadd_and_pfcount() {
     assert_eq!(e.form("h"), "bytes raw");
     e.check("PFCOUNT h", ":3");
     e.check("PFCOUNT h", ":3");
-    assert_eq!(e.effects(), ["PFADD h", "PFADD h a b c", "PFCOUNT h"], "the second count came from the cache");
+    assert_eq!(
+        e.effects(),
+        ["PFADD h", "PFADD h a b c", "PFCOUNT h"],
+        "the second count came from the cache"
+    );
     e.check("PFADD i c d", ":1");
     e.check("PFCOUNT h i none", ":4");
     assert_eq!(e.effects(), ["PFADD i c d"]);
@@ -90,7 +94,15 @@ fn other_strings_are_refused() {
     let mut e = Engine::new();
     e.given(&["SET s x", "SET n 12", &format!("SET big HYLL{}", "x".repeat(20_000)), "PFADD h a"]);
     for key in ["s", "n", "big"] {
-        for line in ["PFADD {} a", "PFADD {}", "PFCOUNT {}", "PFCOUNT h {}", "PFMERGE {}", "PFMERGE h {}", "PFDEBUG ENCODING {}"] {
+        for line in [
+            "PFADD {} a",
+            "PFADD {}",
+            "PFCOUNT {}",
+            "PFCOUNT h {}",
+            "PFMERGE {}",
+            "PFMERGE h {}",
+            "PFDEBUG ENCODING {}",
+        ] {
             e.check(&line.replace("{}", key), NOT_HLL);
         }
     }
@@ -111,7 +123,7 @@ fn pfdebug_looks_inside() {
     e.check("PFDEBUG nope h", "-ERR The specified key does not exist");
     e.given(&["PFADD h a b c"]);
     e.check("PFDEBUG encoding h", "+sparse");
-    e.check("PFDEBUG DECODE h", "$48 Z:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603");
+    e.check("PFDEBUG DECODE h", "$44 Z:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603");
     e.check("PFDEBUG nope h", "-ERR Unknown PFDEBUG subcommand 'nope'");
     e.check("PFDEBUG TODENSE h", ":1");
     e.check("PFDEBUG TODENSE h", ":0");

@@ -28,8 +28,7 @@ pub fn incrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// `DECRBY key decrement`. O(1).
 pub fn decrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let decrement = integer(args.get(2))?;
-    let increment =
-        decrement.checked_neg().ok_or(CommandError::text("ERR decrement would overflow"))?;
+    let increment = decrement.checked_neg().ok_or(CommandError::text("ERR decrement would overflow"))?;
     add(ctx, args, increment)
 }
 

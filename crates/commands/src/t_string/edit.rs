@@ -35,8 +35,8 @@ pub fn append(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// `SETRANGE key offset value`: the new length. Costs as `APPEND`.
 pub fn setrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let (key, value) = (ctx.key(args, 1), args.get(3));
-    let offset = u64::try_from(integer(args.get(2))?)
-        .map_err(|_| CommandError::text("ERR offset is out of range"))?;
+    let offset =
+        u64::try_from(integer(args.get(2))?).map_err(|_| CommandError::text("ERR offset is out of range"))?;
     let len = match ctx.space.read_for_write(key) {
         Some(entry) => Text::of(entry)?.len(),
         None => 0,

@@ -122,8 +122,20 @@ fn set_with_a_past_instant_deletes() {
 fn set_refuses() {
     let mut e = Engine::new();
     for options in [
-        "NX XX", "XX NX", "NX IFEQ v", "IFEQ v XX", "IFEQ v IFEQ v", "IFEQ", "EX", "EX 1 PX 1", "EX 1 KEEPTTL",
-        "KEEPTTL PXAT 5", "PERSIST", "nope", "GET nope", "EX x EXAT y",
+        "NX XX",
+        "XX NX",
+        "NX IFEQ v",
+        "IFEQ v XX",
+        "IFEQ v IFEQ v",
+        "IFEQ",
+        "EX",
+        "EX 1 PX 1",
+        "EX 1 KEEPTTL",
+        "KEEPTTL PXAT 5",
+        "PERSIST",
+        "nope",
+        "GET nope",
+        "EX x EXAT y",
     ] {
         e.check(&format!("SET k v {options}"), SYNTAX);
     }
@@ -282,7 +294,9 @@ fn msetex_sets_all_or_none() {
     for count in ["0", "-1", "x", "01", "2147483648", "9223372036854775808"] {
         e.check(&format!("MSETEX {count} a 1"), "-ERR invalid numkeys value or out of range");
     }
-    for rest in ["2 a 1", "2147483647 a 1", "1 a 1 b 2", "1 a 1 NX XX", "1 a 1 GET", "1 a 1 IFEQ 1", "1 a 1 PERSIST"] {
+    for rest in
+        ["2 a 1", "2147483647 a 1", "1 a 1 b 2", "1 a 1 NX XX", "1 a 1 GET", "1 a 1 IFEQ 1", "1 a 1 PERSIST"]
+    {
         e.check(&format!("MSETEX {rest}"), SYNTAX);
     }
     e.check("MSETEX 1 a 1 EX 0", "-ERR invalid expire time in 'msetex' command");
@@ -387,10 +401,7 @@ fn lcs_of_the_documentation() {
     for (line, expected) in [
         ("LCS a b", "$6 mytext"),
         ("LCS a b LEN", ":6"),
-        (
-            "LCS a b IDX",
-            "*4 $7 matches *2 *2 *2 :4 :7 *2 :5 :8 *2 *2 :2 :3 *2 :0 :1 $3 len :6",
-        ),
+        ("LCS a b IDX", "*4 $7 matches *2 *2 *2 :4 :7 *2 :5 :8 *2 *2 :2 :3 *2 :0 :1 $3 len :6"),
         ("LCS a b IDX MINMATCHLEN 4", "*4 $7 matches *1 *2 *2 :4 :7 *2 :5 :8 $3 len :6"),
         ("LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN", "*4 $7 matches *1 *3 *2 :4 :7 *2 :5 :8 :4 $3 len :6"),
         ("LCS a none", "$0 "),
@@ -411,10 +422,11 @@ fn lcs_of_the_documentation() {
 fn lcs_of_long_strings_is_the_tables() {
     let mut e = Engine::new();
     let mut rng = sys::random::Rng::new(5);
-    for (a_len, b_len, letters) in [(64, 64, 2), (65, 130, 3), (200, 63, 4), (1, 300, 2), (300, 1, 2), (333, 256, 20)] {
-        let mut text = |len: usize| -> Vec<u8> {
-            (0..len).map(|_| b'a' + (rng.next_u64() % letters) as u8).collect()
-        };
+    for (a_len, b_len, letters) in
+        [(64, 64, 2), (65, 130, 3), (200, 63, 4), (1, 300, 2), (300, 1, 2), (333, 256, 20)]
+    {
+        let mut text =
+            |len: usize| -> Vec<u8> { (0..len).map(|_| b'a' + (rng.next_u64() % letters) as u8).collect() };
         let (a, b) = (text(a_len), text(b_len));
         e.run(&[b"MSET", b"a", &a, b"b", &b]);
         let mut table = vec![vec![0_usize; b_len + 1]; a_len + 1];
@@ -426,7 +438,12 @@ fn lcs_of_long_strings_is_the_tables() {
         }
         e.check("LCS a b LEN", &format!(":{}", table[a_len][b_len]));
         let common = e.run(&[b"LCS", b"a", b"b"]);
-        let common = common.splitn(2, |&byte| byte == b'\n').nth(1).expect("a bulk").strip_suffix(b"\r\n").expect("its end");
+        let common = common
+            .splitn(2, |&byte| byte == b'\n')
+            .nth(1)
+            .expect("a bulk")
+            .strip_suffix(b"\r\n")
+            .expect("its end");
         assert_eq!(common.len(), table[a_len][b_len]);
         for whole in [&a, &b] {
             let mut rest = whole.iter();
@@ -469,7 +486,8 @@ fn reads_count_hits_and_misses_as_valkey_does() {
         let before = e.local.counters;
         e.call(line);
         let after = e.local.counters;
-        let counted = (after.keyspace_hits - before.keyspace_hits, after.keyspace_misses - before.keyspace_misses);
+        let counted =
+            (after.keyspace_hits - before.keyspace_hits, after.keyspace_misses - before.keyspace_misses);
         assert_eq!(counted, (hits, misses), "{line}");
     }
 }

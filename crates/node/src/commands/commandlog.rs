@@ -27,9 +27,11 @@ pub const COMMANDS: &[NodeSpec] = &[
 const DEFAULT_COUNT: i64 = 10;
 
 fn kind(name: &[u8]) -> Result<LogKind, CommandError> {
-    for (text, kind) in
-        [("slow", LogKind::Slow), ("large-request", LogKind::LargeRequest), ("large-reply", LogKind::LargeReply)]
-    {
+    for (text, kind) in [
+        ("slow", LogKind::Slow),
+        ("large-request", LogKind::LargeRequest),
+        ("large-reply", LogKind::LargeReply),
+    ] {
         if name.eq_ignore_ascii_case(text.as_bytes()) {
             return Ok(kind);
         }

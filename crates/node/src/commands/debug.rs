@@ -87,7 +87,9 @@ pub fn debug(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         }
         ("digest-value", _) => digest_value(ctx, args),
         ("sleep", 3) => sleep(ctx, args.get(2)),
-        ("set-active-expire", 3) => switch(ctx, |node| &node.settings.active_expire, leading_int(args.get(2)) != 0),
+        ("set-active-expire", 3) => {
+            switch(ctx, |node| &node.settings.active_expire, leading_int(args.get(2)) != 0)
+        }
         ("pause-cron", 3) => switch(ctx, |node| &node.settings.cron_paused, leading_int(args.get(2)) != 0),
         ("populate", 3..=5) => return populate::populate(ctx, args),
         ("object", 3 | 4) => return object::object(ctx, args),
@@ -129,8 +131,7 @@ pub fn debug(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 fn digest_value(ctx: &mut NodeCtx<'_>, args: &Args<'_>) {
     ctx.data.reply.array(args.len() - 2);
     for i in 2..args.len() {
-        let key = ctx.data.space.place(args.get(i));
-        let digest = ctx.data.space.peek(key).map(Digest::of_value).unwrap_or_default();
+        let digest = object::stored(&mut ctx.data, args.get(i)).map(Digest::of_value).unwrap_or_default();
         ctx.data.reply.simple(&digest.hex());
     }
 }
@@ -183,9 +184,11 @@ fn memory_size(text: &[u8]) -> Option<u64> {
 
 /// Lists are not served, so the size is checked and goes nowhere.
 fn quicklist_packed_threshold(ctx: &mut NodeCtx<'_>, size: &[u8]) -> CommandResult {
-    const MOST: u64 = 4 << 30;
-    if memory_size(size).is_none_or(|bytes| bytes > MOST) {
-        return Err(CommandError::text("ERR argument must be a memory value bigger than 1 and smaller than 4gb"));
+    const LIMIT: u64 = 4 << 30;
+    if memory_size(size).is_none_or(|bytes| bytes >= LIMIT) {
+        return Err(CommandError::text(
+            "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+        ));
     }
     ctx.data.reply.ok();
     Ok(Outcome::Done)
@@ -205,7 +208,9 @@ fn replybuffer(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn reload(args: &Args<'_>) -> CommandError {
-    let known = |option: &[u8]| ["merge", "noflush", "nosave"].iter().any(|o| option.eq_ignore_ascii_case(o.as_bytes()));
+    let known = |option: &[u8]| {
+        ["merge", "noflush", "nosave"].iter().any(|o| option.eq_ignore_ascii_case(o.as_bytes()))
+    };
     if !args.from(2).all(known) {
         return CommandError::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     }

@@ -124,8 +124,7 @@ mod tests {
         assert_eq!(Digest::of_value(entry.view()).hex(), "b4fc66738120fba0b5aa500ab5c2bf89cea1c5da");
         let as_bytes = heap.entry(b"b", NewValue::Bytes { bytes: b"1", raw: true }, Meta::default());
         assert_eq!(Digest::of_value(entry.view()), Digest::of_value(as_bytes.view()));
-        let volatile =
-            heap.entry(b"a", NewValue::Int(1), Meta { expire_at_ms: Some(1), ..Meta::default() });
+        let volatile = heap.entry(b"a", NewValue::Int(1), Meta { expire_at_ms: Some(1), ..Meta::default() });
         assert_ne!(Digest::of_value(entry.view()), Digest::of_value(volatile.view()));
         // A database 0 with this key alone.
         let mut all = Digest::default();

@@ -202,14 +202,14 @@ pub fn lolwut(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     }
     let (columns, rows) = match (args.try_get(from), args.try_get(from + 1)) {
         (None, _) => PICTURE,
-        (Some(columns), Some(rows)) => {
+        (Some(columns), Some(rows)) if args.len() == from + 2 => {
             let size = |arg: &[u8], max: usize| {
                 let number = parse_i64(arg).ok_or(CommandError::NotInteger)?;
                 Ok::<usize, CommandError>(number.clamp(1, max as i64) as usize)
             };
             (size(columns, PICTURE_MAX.0)?, size(rows, PICTURE_MAX.1)?)
         }
-        (Some(_), None) => return Err(CommandError::text("ERR Syntax error. Use: LOLWUT [columns rows]")),
+        _ => return Err(CommandError::text("ERR Syntax error. Use: LOLWUT [columns rows]")),
     };
     let rng = &mut *ctx.data.rng;
     let mut text = fire(columns, rows, || rng.next_u32());

@@ -8,8 +8,9 @@ use super::coverage::Coverage;
 use super::families;
 use super::generate::{Gen, Settings, sequence_seed};
 use super::minimise::minimise;
-use super::pair::{Mismatch, Pair, PairError};
+use super::pair::{Mismatch, Pair};
 use super::regressions::{Case, Regression};
+use super::side::PairError;
 use super::step::Step;
 use crate::reply::{Value, escape};
 use crate::server::{Kind, Launch};
@@ -181,7 +182,7 @@ fn describe(steps: &[Step], mismatch: &Mismatch) -> String {
 /// Notes one mismatch of a survey under its command and the beginnings of both replies.
 fn note(kinds: &mut BTreeMap<String, (usize, String)>, steps: &[Step], index: u64, mismatch: &Mismatch) {
     let begin = |reply: &[u8]| match reply.first() {
-        Some(b'-') => escape(reply, 70),
+        Some(b'-') => escape(&reply[..reply.len().min(45)], 45),
         Some(&kind) => (kind as char).to_string(),
         None => "nothing".into(),
     };

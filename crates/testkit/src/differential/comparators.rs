@@ -48,6 +48,12 @@ pub fn same_kind(_: &Call, left: &Value, right: &Value) -> Outcome {
     same_type(left, right)
 }
 
+/// Two strings, bulk or verbatim.
+pub fn both_texts(_: &Call, left: &Value, right: &Value) -> Outcome {
+    let is_text = |value: &Value| matches!(value.kind, b'$' | b'=') && !value.null;
+    check(is_text(left) && is_text(right), "one of the replies is no string")
+}
+
 /// The same elements in any order.
 pub fn same_members(_: &Call, left: &Value, right: &Value) -> Outcome {
     same_type(left, right)?;
@@ -201,12 +207,17 @@ const CONFIG_VALUES: &[&str] = &[
     "io-threads-do-reads",
 ];
 
+/// Parameters of Brasa that Valkey does not have.
+const OWN_PARAMETERS: &[&[u8]] =
+    &[b"effect-log", b"effect-log-dir", b"io-poller", b"key-sharding", b"shards"];
+
 /// The same parameters with the same values, in any order.
-pub fn config_get(_: &Call, left: &Value, right: &Value) -> Outcome {
+pub fn config_get(call: &Call, left: &Value, right: &Value) -> Outcome {
     same_type(left, right)?;
     let text = |value: &Value| {
         let mut lines: Vec<String> = value
             .pairs()
+            .filter(|(name, _)| !call.brasa || !OWN_PARAMETERS.contains(&name.text))
             .map(|(name, value)| {
                 let name = escape(name.text, 100);
                 let masked = CONFIG_VALUES.contains(&name.as_str());

@@ -6,7 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::coverage::Coverage;
-use super::pair::{Mismatch, Pair, PairError};
+use super::pair::{Mismatch, Pair};
+use super::side::PairError;
 use super::step::{Action, Step, Word};
 
 /// Returns a shorter sequence that fails in the same way, and its mismatch. Takes about `time_max` at most.
@@ -86,13 +87,9 @@ fn shorten(search: &mut Search, steps: &mut [Step]) -> Result<(), PairError> {
     for index in 0..steps.len() {
         let words = if let Action::Command(words) = &steps[index].action { words.len() } else { 0 };
         for word in 1..words {
-            loop {
-                let Action::Command(words) = &steps[index].action else { break };
-                let Word::Bytes(bytes) = &words[word] else { break };
-                if bytes.len() < 32 || search.is_late() {
-                    break;
-                }
-                let half = bytes[..bytes.len() / 2].to_vec();
+            while let Some(half) = half_of(&steps[index], word)
+                && !search.is_late()
+            {
                 let mut trial = steps.to_vec();
                 if let Action::Command(words) = &mut trial[index].action {
                     words[word] = Word::Bytes(half);
@@ -105,6 +102,13 @@ fn shorten(search: &mut Search, steps: &mut [Step]) -> Result<(), PairError> {
         }
     }
     Ok(())
+}
+
+/// The first half of a long argument.
+fn half_of(step: &Step, word: usize) -> Option<Vec<u8>> {
+    let Action::Command(words) = &step.action else { return None };
+    let Word::Bytes(bytes) = words.get(word)? else { return None };
+    (bytes.len() >= 32).then(|| bytes[..bytes.len() / 2].to_vec())
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 //! | [`generate`] | turns a seed into steps; what every family needs: keys, values, numbers, times |
 //! | [`families`] | one file per command group, each a table of generators |
 //! | [`step`] | one step, and its text form for reports and regressions |
-//! | [`pair`] | two servers side by side: sends steps, compares replies and the whole state |
-//! | [`differences`] | the only place that says what may differ, and why |
+//! | [`pair`] | two servers side by side: sends steps, compares replies |
+//! | [`side`], `state` | one server's connections; the whole state compared after a sequence |
+//! | [`differences`], [`comparators`] | the only place that says what may differ, and why |
 //! | [`coverage`] | counts successes and errors of every command and option that COMMAND DOCS names |
 //! | [`minimise`] | deletes steps from a failing sequence while it keeps failing |
 //! | [`campaign`] | runs many sequences and reports |
@@ -24,5 +25,7 @@ pub mod generate;
 pub mod minimise;
 pub mod pair;
 pub mod regressions;
+pub mod side;
+mod state;
 pub mod step;
 pub mod values;

@@ -7,14 +7,11 @@ use std::time::Duration;
 
 use super::coverage::Coverage;
 use super::differences::{self, Call};
-use super::families::server::PARAMETERS;
+use super::side::{PairError, Side, tail};
 use super::step::{Action, Step, Word};
 use crate::client::{Client, Finish, Replies, encode};
 use crate::reply::{Scanner, Value};
-use crate::server::{Kind, Launch, Server, StartError};
-
-/// The password that generators set for a while.
-pub const PASSWORD: &str = "brasa-test";
+use crate::server::{Kind, Launch};
 
 /// Commands of one pipeline, and its bytes, at most.
 const BATCH_COMMANDS: usize = 200;
@@ -28,9 +25,6 @@ const RAW_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Clients of a sequence, at most.
 pub const CLIENTS: usize = 3;
-
-/// Databases whose keys are compared one by one; DEBUG DIGEST covers them all.
-const DATABASES: [usize; 6] = [0, 1, 2, 3, 9, 15];
 
 /// Where the two servers differed.
 #[derive(Debug, Clone)]
@@ -54,189 +48,11 @@ impl Mismatch {
     }
 }
 
-/// Why a comparison could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum PairError {
-    /// A server did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// A server is gone or does not answer between sequences.
-    #[error("{server}: {source}; its output ends:\n{log}")]
-    Lost {
-        /// Which server.
-        server: &'static str,
-        /// What happened.
-        source: io::Error,
-        /// The end of its log.
-        log: String,
-    },
-}
-
-/// A client's connection to one server.
-#[derive(Debug)]
-struct Connection {
-    client: Client,
-    /// What CLIENT ID answered; empty when it was refused.
-    id: Vec<u8>,
-    address: Vec<u8>,
-}
-
-/// One of the two servers.
-#[derive(Debug)]
-struct Side {
-    launch: Launch,
-    kind: Kind,
-    server: Server,
-    admin: Option<Client>,
-    clients: Vec<Option<Connection>>,
-    /// The values of [`PARAMETERS`] after the start.
-    defaults: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Side {
-    fn start(kind: Kind, launch: Launch) -> Result<Self, PairError> {
-        let server = launch.start()?;
-        let mut side = Side { launch, kind, server, admin: None, clients: Vec::new(), defaults: Vec::new() };
-        side.defaults = side.read_parameters().map_err(|error| side.lost(error))?;
-        Ok(side)
-    }
-
-    fn lost(&self, source: io::Error) -> PairError {
-        PairError::Lost { server: self.kind.name(), source, log: tail(&self.server.log()) }
-    }
-
-    fn admin(&mut self) -> io::Result<&mut Client> {
-        let alive = self.admin.as_mut().is_some_and(|client| client.command(&["PING"]).is_ok());
-        if !alive {
-            let mut client = self.server.connect()?;
-            if client.command(&["PING"])?.starts_with(b"-NOAUTH") {
-                client.command(&["AUTH", PASSWORD])?;
-            }
-            client.command(&["CLIENT", "SETNAME", "admin"])?;
-            self.admin = Some(client);
-        }
-        Ok(self.admin.as_mut().expect("set just above"))
-    }
-
-    fn read_parameters(&mut self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let admin = self.admin()?;
-        let mut found = Vec::new();
-        for (name, _) in PARAMETERS {
-            let reply = admin.command(&["CONFIG", "GET", name])?;
-            if let Some(value) =
-                Value::parse(&reply).and_then(|value| Some(value.items.get(1)?.text.to_vec()))
-            {
-                found.push((name.as_bytes().to_vec(), value));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Brings the server back to how it was after its start, with `clients` fresh connections.
-    fn reset(&mut self, clients: usize) -> io::Result<()> {
-        self.clients.clear();
-        let defaults = self.defaults.clone();
-        let admin = self.admin()?;
-        let mut commands: Vec<Vec<&[u8]>> = [
-            "CONFIG SET import-mode no",
-            "DEBUG SET-ACTIVE-EXPIRE 1",
-            "FLUSHALL",
-            "CONFIG SET slowlog-log-slower-than -1",
-            "CONFIG SET commandlog-request-larger-than -1",
-            "CONFIG SET commandlog-reply-larger-than -1",
-            "COMMANDLOG RESET SLOW",
-            "COMMANDLOG RESET LARGE-REQUEST",
-            "COMMANDLOG RESET LARGE-REPLY",
-            "SLOWLOG RESET",
-            "LATENCY RESET",
-            "CONFIG RESETSTAT",
-        ]
-        .iter()
-        .map(|line| line.split(' ').map(str::as_bytes).collect())
-        .collect();
-        commands.push(vec![b"CONFIG", b"SET", b"requirepass", b""]);
-        for (name, value) in &defaults {
-            commands.push(vec![b"CONFIG", b"SET", name, value]);
-        }
-        if admin.pipeline(&commands)?.finish != Finish::Complete {
-            return Err(io::Error::other("resetting the server got no reply"));
-        }
-        // Connections of the sequence before would show in CLIENT LIST.
-        for _ in 0..200 {
-            let list = admin.command(&["CLIENT", "LIST"])?;
-            if list.windows(5).filter(|window| window == b"addr=").count() <= 2 {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        for _ in 0..clients {
-            let connection = self.open()?;
-            self.clients.push(Some(connection));
-        }
-        Ok(())
-    }
-
-    fn open(&self) -> io::Result<Connection> {
-        let mut client = self.server.connect()?;
-        let reply = client.command(&["CLIENT", "ID"])?;
-        let id = match Value::parse(&reply) {
-            Some(value) if value.kind == b':' => value.text.to_vec(),
-            _ => Vec::new(),
-        };
-        let address = client.local_address()?.to_string().into_bytes();
-        Ok(Connection { client, id, address })
-    }
-
-    /// Opens a client's connection again.
-    fn reopen(&mut self, client: usize) -> io::Result<()> {
-        let had_one = self.clients[client].take().is_some();
-        if had_one {
-            // The server notices a close in its own time, and CLIENT LIST would show when.
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        self.clients[client] = Some(self.open()?);
-        Ok(())
-    }
-
-    fn resolve(&self, word: &Word) -> Vec<u8> {
-        let connection = |client: &usize| self.clients.get(*client).and_then(Option::as_ref);
-        match word {
-            Word::Bytes(bytes) => bytes.clone(),
-            Word::ClientId(client) => connection(client).map_or_else(Vec::new, |c| c.id.clone()),
-            Word::ClientAddress(client) => connection(client).map_or_else(Vec::new, |c| c.address.clone()),
-            Word::ServerAddress => format!("127.0.0.1:{}", self.server.port()).into_bytes(),
-        }
-    }
-
-    fn client(&mut self, client: usize) -> io::Result<&mut Client> {
-        if self.clients[client].is_none() {
-            self.clients[client] = Some(self.open()?);
-        }
-        Ok(&mut self.clients[client].as_mut().expect("set just above").client)
-    }
-
-    /// Starts the server anew when it has died. Returns whether it had.
-    fn revive(&mut self) -> Result<bool, PairError> {
-        if self.server.is_running() && self.admin().is_ok() {
-            return Ok(false);
-        }
-        self.server.keep_directory();
-        (self.admin, self.clients) = (None, Vec::new());
-        self.server = self.launch.start()?;
-        Ok(true)
-    }
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(30)..].join("\n")
-}
-
 /// Two servers under comparison.
 #[derive(Debug)]
 pub struct Pair {
-    left: Side,
-    right: Side,
+    pub(super) left: Side,
+    pub(super) right: Side,
     /// Commands that each client has queued in a transaction.
     queued: Vec<Vec<Vec<Vec<u8>>>>,
     /// Names of commands and subcommands that belong to what is compared.
@@ -518,7 +334,7 @@ impl Pair {
         self.compare_values(argv, &l, &r).map_err(|what| mismatch(argv, what, left, right))
     }
 
-    fn compare_values(&self, argv: &[Vec<u8>], left: &Value, right: &Value) -> Result<(), String> {
+    pub(super) fn compare_values(&self, argv: &[Vec<u8>], left: &Value, right: &Value) -> Result<(), String> {
         let call = Call { argv, stage: &self.stage, brasa: self.right.kind == Kind::Brasa };
         differences::compare(&call, left, right)
     }
@@ -592,65 +408,6 @@ impl Pair {
         let what = "the keys that a whole iteration finds".into();
         Ok(Some(Mismatch { step, command: "SCAN".into(), what, left, right }))
     }
-
-    /// Compares databases, types, encodings, values and expiries.
-    fn compare_state(&mut self, step: usize) -> io::Result<Option<Mismatch>> {
-        let (left, right) = (
-            self.left.admin()?.command(&["DEBUG", "DIGEST"])?,
-            self.right.admin()?.command(&["DEBUG", "DIGEST"])?,
-        );
-        let digests_differ = left != right;
-        for database in DATABASES {
-            let number = database.to_string();
-            let keys_left = keys_of(self.left.admin()?, &number)?;
-            let keys_right = keys_of(self.right.admin()?, &number)?;
-            if keys_left != keys_right {
-                let (left, right) = (keys_left.join(&b"\r\n"[..]), keys_right.join(&b"\r\n"[..]));
-                let (command, what) = ("state KEYS".into(), format!("the keys of database {number}"));
-                return Ok(Some(Mismatch { step, command, what, left, right }));
-            }
-            if keys_left.is_empty() {
-                continue;
-            }
-            let commands: Vec<Vec<&[u8]>> = keys_left
-                .iter()
-                .flat_map(|key| {
-                    [
-                        vec![b"TYPE".as_slice(), key],
-                        vec![b"OBJECT", b"ENCODING", key],
-                        vec![b"PTTL", key],
-                        vec![b"DEBUG", b"DIGEST-VALUE", key],
-                        vec![if digests_differ { b"GET".as_slice() } else { b"STRLEN" }, key],
-                    ]
-                })
-                .collect();
-            let (left, right) =
-                (self.left.admin()?.pipeline(&commands)?, self.right.admin()?.pipeline(&commands)?);
-            for (index, argv) in commands.iter().enumerate() {
-                let (l, r) = (left.get(index).unwrap_or_default(), right.get(index).unwrap_or_default());
-                if l == r {
-                    continue;
-                }
-                let argv: Vec<Vec<u8>> = argv.iter().map(|word| word.to_vec()).collect();
-                let outcome = match (Value::parse(l), Value::parse(r)) {
-                    (Some(l), Some(r)) => self.compare_values(&argv, &l, &r),
-                    _ => Err("no reply".into()),
-                };
-                if let Err(what) = outcome {
-                    let key = crate::reply::escape(argv.last().map_or(&[], Vec::as_slice), 200);
-                    let mut mismatch =
-                        *mismatch(&argv, format!("{what} (database {number}, key \"{key}\")"), l, r);
-                    (mismatch.step, mismatch.command) = (step, format!("state {}", mismatch.command));
-                    return Ok(Some(mismatch));
-                }
-            }
-        }
-        if digests_differ {
-            let (command, what) = ("state DEBUG DIGEST".into(), "the digest of all databases".into());
-            return Ok(Some(Mismatch { step, command, what, left, right }));
-        }
-        Ok(None)
-    }
 }
 
 /// Where the pipeline that begins at `start` ends.
@@ -674,7 +431,7 @@ fn batch_end(steps: &[Step], start: usize) -> usize {
     end
 }
 
-fn mismatch(argv: &[Vec<u8>], what: String, left: &[u8], right: &[u8]) -> Box<Mismatch> {
+pub(super) fn mismatch(argv: &[Vec<u8>], what: String, left: &[u8], right: &[u8]) -> Box<Mismatch> {
     let command = differences::command_name(argv);
     Box::new(Mismatch { step: 0, command, what, left: left.to_vec(), right: right.to_vec() })
 }
@@ -708,14 +465,6 @@ fn count_raw(bytes: &[u8], coverage: &mut Coverage) {
         }
         start = end;
     }
-}
-
-fn keys_of(client: &mut Client, database: &str) -> io::Result<Vec<Vec<u8>>> {
-    let replies = client.pipeline(&[vec!["SELECT", database], vec!["KEYS", "*"]])?;
-    let keys = replies.get(1).and_then(Value::parse).ok_or_else(|| io::Error::other("KEYS got no reply"))?;
-    let mut keys: Vec<Vec<u8>> = keys.items.iter().map(|key| key.text.to_vec()).collect();
-    keys.sort();
-    Ok(keys)
 }
 
 /// The keys of a whole iteration, sorted, each once; or the reply that is none. The flag: whether it went well.

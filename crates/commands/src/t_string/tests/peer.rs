@@ -90,7 +90,12 @@ impl Dice {
     }
 
     fn hll_key(&mut self) -> Vec<u8> {
-        if self.below(20) == 0 { self.key() } else { format!("h{}", self.below(5)).into_bytes() }
+        if self.below(80) == 0 { self.key() } else { format!("h{}", self.below(5)).into_bytes() }
+    }
+
+    /// A key that mostly holds a number.
+    fn number_key(&mut self) -> Vec<u8> {
+        if self.below(10) == 0 { self.key() } else { format!("n{}", self.below(4)).into_bytes() }
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {
@@ -128,8 +133,11 @@ impl Dice {
     fn float(&mut self) -> Vec<u8> {
         match self.below(12) {
             0 => self.number(),
-            1 => self.pick(&["inf", "-inf", "nan", "1e400", "1e4932", "0x1p3", "1e-300", " 1", "1 ", "3e", "+1"]).into(),
-            n => format!("{}{}", self.below(1 << (2 * n)) as f64 / 1000.0, self.pick(&["", "e2", "e-3"])).into_bytes(),
+            1 => self
+                .pick(&["inf", "-inf", "nan", "1e400", "1e4932", "0x1p3", "1e-300", " 1", "1 ", "3e", "+1"])
+                .into(),
+            n => format!("{}{}", self.below(1 << (2 * n)) as f64 / 1000.0, self.pick(&["", "e2", "e-3"]))
+                .into_bytes(),
         }
     }
 
@@ -189,8 +197,8 @@ impl Dice {
         let key = self.key();
         match self.below(24) {
             0 => Self::argv("APPEND", [key, self.value()]),
-            1 => Self::argv(self.pick(&["INCR", "DECR"]), [key]),
-            2 => Self::argv(self.pick(&["INCRBY", "DECRBY"]), [key, self.number()]),
+            1 => Self::argv(self.pick(&["INCR", "DECR"]), [self.number_key()]),
+            2 => Self::argv(self.pick(&["INCRBY", "DECRBY"]), [self.number_key(), self.number()]),
             3 => Self::argv("DELIFEQ", [key, self.value()]),
             4 | 5 => Self::argv(self.pick(&["GET", "GETDEL", "STRLEN", "GET"]), [key]),
             6 => {
@@ -203,13 +211,18 @@ impl Dice {
             }
             7 => Self::argv(self.pick(&["GETRANGE", "SUBSTR"]), [key, self.index(), self.index()]),
             8 => Self::argv(self.pick(&["GETSET", "SETNX"]), [key, self.value()]),
-            9 | 10 => Self::argv("INCRBYFLOAT", [key, self.float()]),
+            9 => Self::argv("INCRBYFLOAT", [self.number_key(), self.float()]),
+            10 => {
+                let number = if self.below(3) == 0 { self.float() } else { self.number() };
+                Self::argv("SET", [self.number_key(), number])
+            }
             11 | 12 => {
                 let mut argv = Self::argv("LCS", [key, self.key()]);
                 self.words(&mut argv, &["LEN"], 6);
                 self.words(&mut argv, &["IDX"], 2);
                 if self.below(2) == 0 {
-                    let least = if self.below(8) == 0 { self.number() } else { self.below(5).to_string().into() };
+                    let least =
+                        if self.below(8) == 0 { self.number() } else { self.below(5).to_string().into() };
                     argv.extend([b"minmatchlen".to_vec(), least]);
                 }
                 self.words(&mut argv, &["WITHMATCHLEN", "nope"], 3);
@@ -240,7 +253,9 @@ impl Dice {
                 self.words(&mut argv, &["XX", "nope"], 8);
                 argv
             }
-            17 => Self::argv("SETEX", [key, self.pick(&["1000", "5000", "0", "-1", "x"]).into(), self.value()]),
+            17 => {
+                Self::argv("SETEX", [key, self.pick(&["1000", "5000", "0", "-1", "x"]).into(), self.value()])
+            }
             18 => Self::argv("PSETEX", [key, self.pick(&["1000000", "0", "x"]).into(), self.value()]),
             19 | 20 => {
                 let offset = self.offset();
@@ -322,7 +337,8 @@ impl Dice {
             _ => "INCRBY",
         };
         let offset = if self.below(4) == 0 {
-            let count = self.pick(&["0", "1", "7", "100", "-1", "x", "4611686018427387904", "9223372036854775807"]);
+            let count =
+                self.pick(&["0", "1", "7", "100", "-1", "x", "4611686018427387904", "9223372036854775807"]);
             format!("#{count}").into_bytes()
         } else {
             self.offset()
@@ -361,7 +377,9 @@ impl Dice {
                 let sub = self.pick(&["DECODE", "ENCODING", "TODENSE", "encoding", "nope", "GETREG"]);
                 Self::argv("PFDEBUG", [sub.into(), key])
             }
-            10 => Self::argv("SET", [key, self.pick(&["HYLL", "HYLL\u{1}", "x", "12"]).into()]),
+            10 if self.below(5) == 0 => {
+                Self::argv("SET", [key, self.pick(&["HYLL", "HYLL\u{1}", "x", "12"]).into()])
+            }
             _ => Self::argv(self.pick(&["GET", "STRLEN", "GETDEL"]), [key]),
         }
     }
@@ -389,7 +407,7 @@ fn compare(test: &str, resp: Resp, seed: u64, steps: usize) {
         let mut calls = vec![argv.clone()];
         let looks: &[&[&str]] =
             &[&["GET"], &["OBJECT", "ENCODING"], &["STRLEN"], &["PEXPIRETIME"], &["EXISTS"], &["BITCOUNT"]];
-        for arg in argv.iter().filter(|arg| arg.len() == 2 && matches!(arg[0], b'k' | b'h')) {
+        for arg in argv.iter().filter(|arg| arg.len() == 2 && matches!(arg[0], b'k' | b'n' | b'h')) {
             let words = looks[dice.below(looks.len())];
             calls.push(words.iter().map(|word| word.as_bytes().to_vec()).chain([arg.clone()]).collect());
         }
@@ -430,6 +448,8 @@ fn near(a: &[u8], b: &[u8]) -> bool {
 #[test]
 fn effects_rebuild_the_keyspace() {
     let (mut primary, mut replica) = (Engine::new(), Engine::new());
+    primary.limits.string_max_bytes = 1 << 20;
+    replica.limits.string_max_bytes = 1 << 20;
     let mut dice = Dice(Rng::new(from_env("STRINGS_SEED", 3)));
     for step in 0..from_env("STRINGS_STEPS", 6000) {
         let argv = dice.command();
@@ -438,10 +458,18 @@ fn effects_rebuild_the_keyspace() {
         for effect in primary.take_effects() {
             let words: Vec<&[u8]> = effect.iter().map(Vec::as_slice).collect();
             let reply = replica.run(&words);
-            assert!(reply[0] != b'-', "step {step}: {} for {}", show(&reply), cut(&show(&words.concat()), 80));
+            assert!(
+                reply[0] != b'-',
+                "step {step}: {} for {}",
+                show(&reply),
+                cut(&show(&words.concat()), 80)
+            );
         }
         replica.effects();
-        let keys = (0..7).map(|i| format!("k{i}")).chain((0..5).map(|i| format!("h{i}")));
+        let keys = (0..7)
+            .map(|i| format!("k{i}"))
+            .chain((0..5).map(|i| format!("h{i}")))
+            .chain((0..4).map(|i| format!("n{i}")));
         for key in keys.filter(|key| step % 64 == 0 || argv.iter().any(|arg| arg == key.as_bytes())) {
             let get: [&[u8]; 2] = [b"GET", key.as_bytes()];
             assert!(primary.run(&get) == replica.run(&get), "step {step}: {key} after {:?}", show(&argv[0]));

@@ -14,7 +14,11 @@ pub(super) fn crash(how: &str) -> ! {
         "segfault" => {
             let _ = sys::signals::raise(SIGSEGV);
         }
-        "oom" => handle_alloc_error(Layout::new::<[u8; isize::MAX as usize / 2]>()),
+        "oom" => {
+            if let Ok(layout) = Layout::array::<u8>(isize::MAX as usize / 2) {
+                handle_alloc_error(layout);
+            }
+        }
         _ => {}
     }
     std::process::abort()

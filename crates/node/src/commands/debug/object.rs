@@ -5,7 +5,7 @@ use std::fmt::Write;
 use commands::keys::encoding_name;
 use commands::{Args, CommandError, CommandResult, Ctx, Outcome};
 use keyspace::evict::idle_seconds;
-use keyspace::{EntryRef, Key, Value};
+use keyspace::{EntryRef, Value};
 use structures::object::Object;
 use structures::table::BUCKET_BYTES;
 use wire::number::{IntBuf, format_i64, parse_i64};
@@ -15,8 +15,14 @@ use crate::ctx::NodeCtx;
 /// Slots of a bucket.
 const BUCKET_SLOTS: usize = 7;
 
-fn found<'c>(ctx: &'c mut Ctx<'_>, key: Key<'_>) -> Result<EntryRef<'c>, CommandError> {
-    ctx.space.peek(key).ok_or(CommandError::NoSuchKey)
+/// What the table holds under a key, even if its TTL has passed: looking must not remove it.
+pub(super) fn stored<'c>(ctx: &'c mut Ctx<'_>, key: &[u8]) -> Option<EntryRef<'c>> {
+    let (key, physical) = (ctx.space.place(key), ctx.space.physical());
+    ctx.space.locked_shard(key.shard).table(physical)?.get(key.order, key.bytes)
+}
+
+fn found<'c>(ctx: &'c mut Ctx<'_>, key: &[u8]) -> Result<EntryRef<'c>, CommandError> {
+    stored(ctx, key).ok_or(CommandError::NoSuchKey)
 }
 
 /// Where the value stands.
@@ -52,10 +58,9 @@ fn serialized_bytes(entry: EntryRef<'_>) -> usize {
 
 /// `DEBUG OBJECT key [fast]`. O(1).
 pub(super) fn object(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    let key = ctx.data.space.place(args.get(2));
     let now_ms = ctx.data.space.now_ms;
     let is_lfu = ctx.data.limits.policy_is_lfu;
-    let entry = found(&mut ctx.data, key)?;
+    let entry = found(&mut ctx.data, args.get(2))?;
     let mut text = format!("Value at:{:#x} refcount:1 encoding:{}", address(entry), encoding_name(entry));
     if !args.is(3, "fast") {
         let _ = write!(text, " serializedlength:{}", serialized_bytes(entry));
@@ -68,8 +73,7 @@ pub(super) fn object(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 
 /// `DEBUG SDSLEN key`: lengths, and bytes allotted. Nothing is kept in reserve here. O(1).
 pub(super) fn sdslen(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    let key = ctx.data.space.place(args.get(2));
-    let entry = found(&mut ctx.data, key)?;
+    let entry = found(&mut ctx.data, args.get(2))?;
     let len = match entry.value() {
         Value::Int(_) => return Err(CommandError::text("ERR Not an sds encoded string.")),
         Value::Bytes(bytes) => bytes.len(),
@@ -86,16 +90,16 @@ pub(super) fn sdslen(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 
 /// `DEBUG LISTPACK key` and `DEBUG QUICKLIST key`: no value here is stored so.
 pub(super) fn other_encoding(ctx: &mut NodeCtx<'_>, args: &Args<'_>, name: &str) -> CommandResult {
-    let key = ctx.data.space.place(args.get(2));
-    found(&mut ctx.data, key)?;
+    found(&mut ctx.data, args.get(2))?;
     Err(CommandError::owned(format!("ERR Not a {name} encoded object.")))
 }
 
 /// `DEBUG HTSTATS-KEY key`: no value here is a hash table.
 pub(super) fn htstats_key(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    let key = ctx.data.space.place(args.get(2));
-    found(&mut ctx.data, key)?;
-    Err(CommandError::text("ERR The value stored at the specified key is not represented using an hash table"))
+    found(&mut ctx.data, args.get(2))?;
+    Err(CommandError::text(
+        "ERR The value stored at the specified key is not represented using an hash table",
+    ))
 }
 
 /// `DEBUG HTSTATS db [full]`: the database's tables, one per shard, taken together. O(shards).

@@ -8,7 +8,8 @@ use crate::ctx::NodeCtx;
 /// Rewrites the configuration file with a line for every parameter, defaults included: a line for each that the file
 /// does not mention goes in first, and the rewriting gives it its value.
 pub(super) fn config_rewrite_force_all(ctx: &mut NodeCtx<'_>) -> CommandResult {
-    let failed = |reason: String| CommandError::owned(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {reason}"));
+    let failed =
+        |reason: String| CommandError::owned(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {reason}"));
     let parameters = ctx.node.parameters.lock().unwrap_or_else(|e| e.into_inner());
     let Some(path) = &parameters.config_file else {
         return Err(failed("the server was started without a configuration file".into()));
@@ -27,7 +28,9 @@ pub(super) fn config_rewrite_force_all(ctx: &mut NodeCtx<'_>) -> CommandResult {
         if text.last().is_some_and(|&b| b != b'\n') {
             text.push(b'\n');
         }
-        for class in if name == "client-output-buffer-limit" { &["normal", "replica", "pubsub"][..] } else { &[""] } {
+        for class in
+            if name == "client-output-buffer-limit" { &["normal", "replica", "pubsub"][..] } else { &[""] }
+        {
             text.extend_from_slice(format!("{name} {class}\n").as_bytes());
         }
     }

@@ -68,7 +68,10 @@ pub(super) fn memory(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
         ],
     );
     field(out, "mem_clients_normal", f.clients_bytes);
-    zeros(out, &["mem_cluster_links", "mem_cluster_slot_import", "mem_cluster_slot_export", "mem_aof_buffer"]);
+    zeros(
+        out,
+        &["mem_cluster_links", "mem_cluster_slot_import", "mem_cluster_slot_export", "mem_aof_buffer"],
+    );
     field(out, "mem_allocator", "mimalloc");
     field(out, "mem_overhead_db_hashtable_rehashing", f.resizing_bytes);
     field(out, "active_defrag_running", 0);

@@ -173,7 +173,8 @@ pub(super) fn replication(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
 
 /// `INFO cpu`. The main thread is the one that answers.
 pub(super) fn cpu(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
-    let mut seconds = |name: &str, us: u64| field(out, name, format_args!("{}.{:06}", us / 1_000_000, us % 1_000_000));
+    let mut seconds =
+        |name: &str, us: u64| field(out, name, format_args!("{}.{:06}", us / 1_000_000, us % 1_000_000));
     let (process, children) = (cpu_time(CpuOf::Process), cpu_time(CpuOf::Children));
     let thread = cpu_time(CpuOf::Thread);
     seconds("used_cpu_sys", process.system_us);

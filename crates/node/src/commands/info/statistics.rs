@@ -47,7 +47,12 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "evicted_keys", t.space.evicted_keys);
     zeros(
         out,
-        &["evicted_clients", "evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"],
+        &[
+            "evicted_clients",
+            "evicted_scripts",
+            "total_eviction_exceeded_time",
+            "current_eviction_exceeded_time",
+        ],
     );
     field(out, "keyspace_hits", t.space.keyspace_hits);
     field(out, "keyspace_misses", t.space.keyspace_misses);
@@ -83,7 +88,11 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "io_threaded_accept_processed", t.others[2]);
     zeros(
         out,
-        &["io_threaded_poll_processed", "io_threaded_total_prefetch_batches", "io_threaded_total_prefetch_entries"],
+        &[
+            "io_threaded_poll_processed",
+            "io_threaded_total_prefetch_batches",
+            "io_threaded_total_prefetch_entries",
+        ],
     );
     field(out, "client_query_buffer_limit_disconnections", t.query_buffer_disconnections);
     field(out, "client_output_buffer_limit_disconnections", t.output_buffer_disconnections);

@@ -23,7 +23,9 @@ fn report(events: &[(&'static str, Event)], threshold_ms: u64, slower_than_us: i
         return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n".into();
     }
     if events.is_empty() {
-        return format!("Nothing took {threshold_ms} ms or longer since the monitor was turned on or reset.\n");
+        return format!(
+            "Nothing took {threshold_ms} ms or longer since the monitor was turned on or reset.\n"
+        );
     }
     let mut text = format!("Events that took {threshold_ms} ms or longer:\n\n");
     for (i, (name, event)) in events.iter().enumerate() {
@@ -62,7 +64,9 @@ fn advice(events: &[(&'static str, Event)], threshold_ms: u64, slower_than_us: i
                 threshold_ms * 1000
             ));
         }
-        lines.push("Read COMMANDLOG GET 10 slow: the commands there work on much data at once; split them.".into());
+        lines.push(
+            "Read COMMANDLOG GET 10 slow: the commands there work on much data at once; split them.".into(),
+        );
     }
     if has("fast-command") {
         lines.push(
@@ -75,7 +79,9 @@ fn advice(events: &[(&'static str, Event)], threshold_ms: u64, slower_than_us: i
         lines.push("Many keys expire at the same time: spread their expiry times.".into());
     }
     if has("eviction-cycle") {
-        lines.push("Eviction frees large values: store smaller ones, or leave more room below maxmemory.".into());
+        lines.push(
+            "Eviction frees large values: store smaller ones, or leave more room below maxmemory.".into(),
+        );
     }
     if lines.is_empty() {
         lines.push("Raise latency-monitor-threshold if spikes of this length do not matter.".into());
@@ -93,7 +99,11 @@ mod tests {
         assert!(report(&[], 10, 10_000).contains("Nothing took 10 ms"));
         let event = Event { samples: vec![(10, 20), (14, 40)], max_ms: 90, sum_ms: 150, count: 3 };
         let text = report(&[("command", event)], 10, -1);
-        assert!(text.contains("1. command: 3 spikes, 30 ms on average (deviation 10 ms), one every 2.00 s, 90 ms"));
+        assert!(
+            text.contains(
+                "1. command: 3 spikes, 30 ms on average (deviation 10 ms), one every 2.00 s, 90 ms"
+            )
+        );
         assert!(text.contains("commandlog-execution-slower-than 10000"));
     }
 }

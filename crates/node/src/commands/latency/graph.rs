@@ -13,8 +13,7 @@ const LEVELS: &[u8] = b"_o#";
 pub(super) fn draw(name: &str, event: &Event, now_seconds: i64) -> String {
     let low = event.samples.iter().map(|(_, ms)| *ms).min().unwrap_or(0);
     let high = event.samples.iter().map(|(_, ms)| *ms).max().unwrap_or(0);
-    let mut out =
-        format!("{name} - high {high} ms, low {low} ms (all time high {} ms)\n", event.max_ms);
+    let mut out = format!("{name} - high {high} ms, low {low} ms (all time high {} ms)\n", event.max_ms);
     out.push_str(&"-".repeat(COLUMNS));
     out.push('\n');
     for (i, part) in event.samples.chunks(COLUMNS).enumerate() {
@@ -77,12 +76,8 @@ mod tests {
 
     #[test]
     fn pictures_are_those_of_valkey() {
-        let event = Event {
-            samples: vec![(97, 20), (98, 50), (100, 100)],
-            max_ms: 100,
-            sum_ms: 170,
-            count: 3,
-        };
+        let event =
+            Event { samples: vec![(97, 20), (98, 50), (100, 100)], max_ms: 100, sum_ms: 170, count: 3 };
         let expected = format!(
             "command - high 100 ms, low 20 ms (all time high 100 ms)\n{}\n  #\n  |\n o|\n_||\n   \n320\nsss\n",
             "-".repeat(80)
@@ -95,7 +90,10 @@ mod tests {
         let samples = (0..100).map(|i| (i, 5)).collect();
         let event = Event { samples, max_ms: 5, sum_ms: 500, count: 100 };
         let text = draw("e", &event, 100);
-        assert_eq!(text.lines().filter(|line| line.starts_with("____")).map(str::len).collect::<Vec<_>>(), [80, 20]);
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("____")).map(str::len).collect::<Vec<_>>(),
+            [80, 20]
+        );
         assert!(text.lines().all(|line| line.len() <= 80));
     }
 }

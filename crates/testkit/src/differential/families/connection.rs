@@ -3,7 +3,7 @@
 use super::{Family, Generator, row};
 use crate::client::encode;
 use crate::differential::generate::{Command, Gen};
-use crate::differential::pair::PASSWORD;
+use crate::differential::side::PASSWORD;
 use crate::differential::step::{Action, Word};
 
 /// The family.
@@ -151,7 +151,7 @@ fn filter(g: &mut Gen, command: Command, kill: bool) -> Command {
             "MAXAGE", "NAME", "IDLE", "FLAGS", "LIB-NAME", "LIB-VER", "DB", "CAPA", "IP",
         ]
     });
-    let command = if not { command.token(&format!("NOT-{option}")) } else { command.token(option) };
+    let command = if not { command.token(format!("NOT-{option}")) } else { command.token(option) };
     let wrong = g.rng.percent(5);
     match option {
         "TYPE" if wrong => command.arg("nope"),

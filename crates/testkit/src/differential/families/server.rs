@@ -246,7 +246,7 @@ fn slow_commands(g: &mut Gen) {
     g.glue(Command::new("SLOWLOG LEN"));
 }
 
-/// Parameters that sequences change, with values both valid and not. [`super::super::pair`] sets them back before
+/// Parameters that sequences change, with values both valid and not. [`super::super::side`] sets them back before
 /// each sequence. None makes an outcome depend on the moment or on the amount of memory.
 pub const PARAMETERS: &[(&str, &[&str])] = &[
     ("maxmemory-policy", &["noeviction", "allkeys-lfu", "volatile-ttl", "nope", ""]),

@@ -107,7 +107,7 @@ fn commands_page(sources: &Sources) -> anyhow::Result<String> {
     let mut missing = String::new();
     for group in CATALOGUE {
         let mut rows: Vec<&Facts> = group.iter().flat_map(|facts| with_subcommands(facts)).collect();
-        rows.sort_by_key(|facts| facts.name);
+        rows.sort_by_key(|facts| spoken(facts));
         rows.dedup_by_key(|facts| facts.name);
         let Some(title) = rows.first().map(|facts| facts.group.name()) else { continue };
         let mut table = String::new();

@@ -34,14 +34,10 @@ pub struct Multi {
 
 /// A watched key.
 pub struct Watched {
-    /// Logical database at the time of WATCH.
+    /// Database at the time of WATCH.
     pub db: u16,
-    /// Physical database.
-    pub physical: u16,
     /// The key.
     pub key: Vec<u8>,
-    /// It had expired already when WATCH came, so its disappearance is no change.
-    pub was_expired: bool,
 }
 
 /// Keys under WATCH.

@@ -251,14 +251,14 @@ impl<'a> Space<'a> {
     }
 
     #[inline(always)]
-    fn changed(&mut self, key: Key<'_>) {
+    fn changed(&mut self, key: Key<'_>, exists: bool) {
         self.local.counters.changes += 1;
-        let physical = self.physical;
+        let db = self.db;
         let watched = self.keyspace.watchers.load(Ordering::Relaxed) > 0;
         let shard = self.shard(key.shard);
         shard.version += 1;
         if watched && let Some(cold) = &mut shard.cold {
-            cold.watches.touch(physical, key.bytes);
+            cold.watches.touch(db, key.bytes, exists);
         }
     }
 
@@ -304,7 +304,7 @@ impl<'a> Space<'a> {
                 self.insert(key, entry);
             }
         }
-        self.changed(key);
+        self.changed(key, true);
     }
 
     fn insert(&mut self, key: Key<'_>, entry: EntryBox) {
@@ -363,7 +363,7 @@ impl<'a> Space<'a> {
         let entry = self.shard(key.shard).table_mut(physical).remove(slot);
         self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
         self.count_volatile(-i64::from(entry.view().is_volatile()));
-        self.changed(key);
+        self.changed(key, false);
         self.dispose(key.shard, entry);
     }
 
@@ -402,7 +402,7 @@ impl<'a> Space<'a> {
         }
         self.count_volatile(i64::from(expire_at_ms.is_some()) - i64::from(was));
         self.note_expiry(key, expire_at_ms);
-        self.changed(key);
+        self.changed(key, true);
         true
     }
 
@@ -418,7 +418,7 @@ impl<'a> Space<'a> {
             return None;
         }
         shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
-        self.changed(key);
+        self.changed(key, true);
         self.locked.shard(self.keyspace, key.shard).table_mut(physical).object_mut(slot)
     }
 
@@ -433,14 +433,14 @@ impl<'a> Space<'a> {
         let entry = shard.table_mut(physical).remove(slot);
         self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
         self.count_volatile(-i64::from(entry.view().is_volatile()));
-        self.changed(from);
+        self.changed(from, false);
         let entry = self.local.heap.with_key(entry, to.bytes, (epoch & 3) as u8);
         self.select(to_db);
         if let Some(slot) = self.live_slot(to) {
             self.remove_slot(to, slot);
         }
         self.insert(to, entry);
-        self.changed(to);
+        self.changed(to, true);
         self.select(db);
         true
     }
@@ -449,12 +449,20 @@ impl<'a> Space<'a> {
     pub fn take_database(&mut self, physical: u16) -> Detached {
         assert!(self.is_gate(), "a whole database changes under the gate");
         let mut tables = Vec::new();
+        let logical = self.keyspace.logical(physical);
         let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
         for number in 0..self.keyspace.shard_count() {
             let shard = self.locked.shard(self.keyspace, number);
             if let Some(cold) = &mut shard.cold {
-                cold.watches.touch_all(physical);
                 cold.s3.retain(|(db, _)| *db != physical);
+            }
+            let watched = shard.cold.as_ref().map(|c| c.watches.keys(logical)).unwrap_or_default();
+            for name in watched {
+                let key = self.keyspace.hasher.place(&name);
+                let there = shard.table(physical).is_some_and(|t| t.get(key.order, key.bytes).is_some());
+                if let (true, Some(cold)) = (there, &mut shard.cold) {
+                    cold.watches.touch(logical, &name, false);
+                }
             }
             shard.version += 1;
             if let Some(mut table) = shard.take_table(physical) {
@@ -468,19 +476,6 @@ impl<'a> Space<'a> {
         counters.volatile.store(0, Ordering::Relaxed);
         self.local.counters.changes += keys.max(1);
         Detached { tables, keys }
-    }
-
-    /// Marks every client that watches a key of physical database `db` (`SWAPDB`). Under the gate.
-    pub fn touch_watchers(&mut self, physical: u16) {
-        if self.keyspace.watchers.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        for number in 0..self.keyspace.shard_count() {
-            if let Some(cold) = &mut self.locked.shard(self.keyspace, number).cold {
-                cold.watches.touch_all(physical);
-            }
-            self.locked.release();
-        }
     }
 }
 

@@ -51,7 +51,7 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
     }
     settings.latency_threshold_ms.store(p.get_int(THRESHOLD) as u64, Relaxed);
     settings.lazy_user_flush.store(p.get_bool(LAZY_FLUSH), Relaxed);
-    settings.set_password(&String::from_utf8_lossy(p.get_str(PASSWORD)));
+    settings.set_password(p.get_str(PASSWORD));
     for (class, limit) in p.output_buffer_limits().iter().enumerate() {
         let limit = OutputLimit {
             hard_bytes: limit.hard_bytes,

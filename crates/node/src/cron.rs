@@ -19,6 +19,9 @@ pub fn run(
     thread: usize,
     hz: u64,
 ) -> Vec<u32> {
+    if node.settings.cron_paused.load(Ordering::Relaxed) {
+        return Vec::new();
+    }
     if node.settings.active_expire.load(Ordering::Relaxed) {
         expire(node, state, moment, thread, hz);
     }
@@ -38,12 +41,7 @@ pub fn run(
             client.input = Vec::new();
         }
     }
-    state.stats.rates.sample(
-        moment.now_ms,
-        state.stats.total_commands,
-        state.stats.net_input_bytes,
-        state.stats.net_output_bytes,
-    );
+    state.stats.sample(moment.now_ms);
     if thread == 0 {
         node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
     }

@@ -71,7 +71,15 @@ pub fn places<'k>(node: &'static Node, command: &Command, args: &Args<'k>) -> Pl
         }
         KeyShape::Dynamic => match keys_of(command.facts, &args.to_vec()) {
             Ok(keys) => keys.iter().filter_map(|(i, _)| args.try_get(*i as usize)).map(|k| hasher.place(k)).collect(),
-            Err(_) => Places::new(),
+            // Keys that COMMAND GETKEYS would not find; the command may still run and use its first one
+            // (`PFMERGE destination` without sources).
+            Err(_) => usize::try_from(command.facts.first_key())
+                .ok()
+                .filter(|&at| at > 0)
+                .and_then(|at| args.try_get(at))
+                .map(|k| hasher.place(k))
+                .into_iter()
+                .collect(),
         },
     }
 }
@@ -81,6 +89,7 @@ fn gates(
     node: &'static Node,
     state: &mut ThreadState,
     session: &mut Session,
+    meta: &crate::client::Meta,
     command: &Command,
     args: &Args<'_>,
     moment: &Moment,
@@ -93,6 +102,9 @@ fn gates(
     }
     if !session.authenticated && !command.has(Flags::NO_AUTH) {
         return Err(CommandError::text("NOAUTH Authentication required."));
+    }
+    if command.has(Flags::PROTECTED) {
+        crate::commands::debug::allowed(node, meta)?;
     }
     if moment.log_failed && command.has(Flags::WRITE) {
         return Err(CommandError::text(
@@ -245,7 +257,7 @@ fn run_command_slow(
     if client.session.reply_mode == ReplyMode::SkipNext {
         client.session.reply_mode = ReplyMode::Skipping;
     }
-    let result = match gates(node, state, &mut client.session, command, args, moment) {
+    let result = match gates(node, state, &mut client.session, &client.meta, command, args, moment) {
         Err(error) => {
             if let Some(multi) = &mut client.session.multi {
                 multi.aborted = true;
@@ -288,7 +300,14 @@ fn settle(
             Done::Waits
         }
         Err((error, rejected)) => {
-            let text = error.to_string();
+            let mut text = error.to_string();
+            if rejected && node.registry.get(number).facts.name == "exec" {
+                // A refused EXEC ends the transaction.
+                client.session.multi = None;
+                let _ = crate::multi::unwatch_all(node, state, moment, client);
+                let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+                text = format!("EXECABORT Transaction discarded because of: {reason}");
+            }
             client.out.truncate(reply_from);
             ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
             state.stats.count_error(text.as_bytes());
@@ -343,6 +362,19 @@ fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
     done
 }
 
+/// Statistics of one command of a running transaction.
+pub fn account_in_unit(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+    reply_from: usize,
+) {
+    finish_clock(node, state, number, args, moment, client, reply_from);
+}
+
 /// Statistics, slow log, latency events.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
@@ -373,7 +405,10 @@ fn account(
     let reply_bytes = client.out.len().saturating_sub(reply_from) as i64;
     let is_slow = slow >= 0 && us >= slow;
     let is_large_reply = reply >= 0 && reply_bytes >= reply;
-    let is_large_request = request >= 0 && args.bytes() as i64 >= request;
+    // Frames add at most 13 bytes to an argument: the exact size is worked out only near the limit.
+    let is_large_request = request >= 0
+        && (args.bytes() + 16 * args.len() + 16) as i64 >= request
+        && args.protocol_bytes() as i64 >= request;
     if is_slow || is_large_request || is_large_reply {
         let command = node.registry.get(number);
         if !command.has(Flags::SKIP_COMMANDLOG) {
@@ -382,7 +417,7 @@ fn account(
                 log(LogKind::Slow, us);
             }
             if is_large_request {
-                log(LogKind::LargeRequest, args.bytes() as i64);
+                log(LogKind::LargeRequest, args.protocol_bytes() as i64);
             }
             if is_large_reply {
                 log(LogKind::LargeReply, reply_bytes);
@@ -430,7 +465,7 @@ fn log_command(
     }
     let log = &mut stats.logs[kind as usize];
     log.push_front(LoggedCommand {
-        id: node.next_log_id.fetch_add(1, Ordering::Relaxed),
+        id: node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed),
         at_seconds: moment.now_ms / 1000,
         value,
         args: shown,
@@ -457,12 +492,11 @@ fn execute(
     if command.gate && !gated {
         return Ok(Outcome::NeedsGate);
     }
-    match command.facts.name {
-        "exec" => return crate::multi::exec(node, state, slot, moment, gated, client),
-        "watch" | "unwatch" | "discard" | "multi" => {
-            return crate::multi::transaction(node, state, command, args, moment, client);
-        }
-        _ => {}
+    if let Run::Transaction = command.run {
+        return match command.facts.name {
+            "exec" => crate::multi::exec(node, state, slot, moment, gated, client),
+            _ => crate::multi::transaction(node, state, command, args, moment, client),
+        };
     }
     let locked = if gated {
         Locked::gate()

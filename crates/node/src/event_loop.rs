@@ -133,7 +133,11 @@ impl IoThread {
             self.events = events;
             self.take_mail(&mut state, &moment);
             self.take_ready(&mut state, &moment);
+            let (began, commands) = (sys::clock::tsc(), state.stats.total_commands);
             let mut state = self.run_batch(state, &moment);
+            // CONFIG RESETSTAT may have run in between.
+            let ran = state.stats.total_commands.saturating_sub(commands);
+            state.stats.end_batch(began, ran);
             self.run_waiting(&mut state, &moment);
             self.flush(&mut state, &moment);
             state.local.collect_garbage();

@@ -93,13 +93,11 @@ fn watch(
     let mut space = Space::new(&node.keyspace, &mut state.local, locked, db, moment.now_ms, moment.access);
     let watch = client.session.watch.get_or_insert_default();
     for key in keys {
-        let physical = space.physical();
-        if watch.keys.iter().any(|w| w.physical == physical && w.key == key.bytes) {
+        if watch.keys.iter().any(|w| w.db == db && w.key == key.bytes) {
             continue;
         }
-        let was_expired = space.is_expired(key);
         space.watch(key, id, &watch.dirty);
-        watch.keys.push(Watched { db, physical, key: key.bytes.to_vec(), was_expired });
+        watch.keys.push(Watched { db, key: key.bytes.to_vec() });
     }
     None
 }
@@ -122,7 +120,7 @@ pub fn unwatch_all(
             std::thread::yield_now();
         };
         let mut space = Space::new(&node.keyspace, &mut state.local, locked, 0, moment.now_ms, moment.access);
-        space.unwatch(key, watched.physical, client.session.id);
+        space.unwatch(key, watched.db, client.session.id);
     }
     Ok(())
 }
@@ -145,7 +143,7 @@ pub fn exec(
     }
     let needs_gate = multi.queue.iter().any(|(number, _)| {
         let command = node.registry.get(*number);
-        command.gate || (!command.has_keys() && !matches!(command.run, Run::Node(_)))
+        command.gate || (!command.has_keys() && matches!(command.run, Run::Data(_)))
     });
     if needs_gate && !gated {
         client.session.multi = Some(multi);
@@ -172,10 +170,8 @@ pub fn exec(
         let mut dirty = watch.dirty.load(Ordering::Relaxed);
         for watched in &watch.keys {
             let key = node.keyspace.hasher.place(&watched.key);
-            space.select(watched.db);
             // A key that expired under watch has changed; one that was expired before has not.
-            dirty |= !watched.was_expired && space.is_expired(key);
-            space.unwatch(key, watched.physical, client.session.id);
+            dirty |= space.unwatch(key, watched.db, client.session.id);
         }
         locked = space.into_locked();
         if dirty {
@@ -207,7 +203,6 @@ fn exec_one(
     locked: Locked<'static>,
     client: &mut Client,
 ) -> Locked<'static> {
-    let started = sys::clock::tsc();
     let reply_from = client.out.len();
     let (result, locked) = run_body(node, state, number, args, None, moment, locked, client);
     let error = match result {
@@ -222,10 +217,6 @@ fn exec_one(
         }
         Err(error) => Some(error),
     };
-    let row = &mut state.stats.commands[usize::from(number)];
-    row.calls += 1;
-    row.ticks += sys::clock::tsc().wrapping_sub(started);
-    state.stats.total_commands += 1;
     if let Some(error) = error {
         state.stats.commands[usize::from(number)].failed += 1;
         let text = error.to_string();
@@ -233,5 +224,6 @@ fn exec_one(
         client.out.truncate(reply_from);
         ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
     }
+    crate::dispatch::account_in_unit(node, state, number, args, moment, client, reply_from);
     locked
 }

@@ -75,8 +75,8 @@ pub struct Node {
     pub latency: LatencyMonitor,
     /// The next client's number.
     pub next_client_id: AtomicU64,
-    /// The next command log entry's number.
-    pub next_log_id: AtomicU64,
+    /// The next entry's number in each command log.
+    pub next_log_ids: [AtomicU64; 3],
     /// Connections in all threads.
     pub connections: AtomicUsize,
     /// Connections refused for `maxclients`.

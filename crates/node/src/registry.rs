@@ -26,6 +26,8 @@ pub enum Run {
     Data(Handler),
     /// Works on the node.
     Node(NodeHandler),
+    /// MULTI and its kin: see `multi`.
+    Transaction,
     /// Is only a prefix of its subcommands.
     Container,
 }
@@ -68,12 +70,15 @@ impl Registry {
     /// The registry of this build.
     pub fn new() -> Self {
         let mut commands: Vec<Command> = Vec::new();
-        let data = commands::table::ALL.iter().flat_map(|family| family.iter());
+        let data = ::commands::table::ALL.iter().flat_map(|family| family.iter());
         for Spec { facts, log, run } in data {
             commands.push(Command { facts, log: *log, run: Run::Data(*run), gate: false });
         }
         for NodeSpec { facts, gate, run } in crate::commands::ALL.iter().flat_map(|family| family.iter()) {
             commands.push(Command { facts, log: Log::Nothing, run: Run::Node(*run), gate: *gate });
+        }
+        for facts in ::commands::facts::transactions::ALL {
+            commands.push(Command { facts, log: Log::Nothing, run: Run::Transaction, gate: false });
         }
         for facts in CATALOGUE.iter().flat_map(|group| group.iter()) {
             let prefix = format!("{}|", facts.name);

@@ -68,7 +68,7 @@ pub struct Settings {
     replication_id: OnceLock<RwLock<String>>,
     policy: RwLock<Option<Policy>>,
     policy_kind: AtomicU32,
-    password: RwLock<String>,
+    password: RwLock<Vec<u8>>,
     output_limit: [RwLock<OutputLimit>; 3],
 }
 
@@ -139,12 +139,12 @@ impl Settings {
     }
 
     /// The password of the default user; empty = none.
-    pub fn password(&self) -> String {
+    pub fn password(&self) -> Vec<u8> {
         self.password.read().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// Changes the password.
-    pub fn set_password(&self, password: &str) {
+    pub fn set_password(&self, password: &[u8]) {
         *self.password.write().unwrap_or_else(|e| e.into_inner()) = password.to_owned();
         self.has_password.store(!password.is_empty(), Ordering::Relaxed);
     }

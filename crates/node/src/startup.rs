@@ -69,6 +69,10 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         sys::process::daemonize()?;
     }
     sys::signals::ignore(&[sys::signals::SIGHUP, sys::signals::SIGPIPE])?;
+    if let Ok(stderr) = std::os::fd::AsFd::as_fd(&std::io::stderr()).try_clone_to_owned() {
+        let program = concat!("Brasa ", env!("CARGO_PKG_VERSION"));
+        sys::crash::install(stderr, program)?;
+    }
     let settings = Settings::default();
     settings.active_expire.store(true, Ordering::Relaxed);
     configure::apply(&parameters, &settings);
@@ -138,7 +142,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         workers: Workers::start()?,
         latency: Default::default(),
         next_client_id: AtomicU64::new(1),
-        next_log_id: AtomicU64::new(0),
+        next_log_ids: Default::default(),
         connections: AtomicUsize::new(0),
         rejected_connections: AtomicU64::new(0),
         peak_memory_bytes: AtomicU64::new(0),

@@ -187,13 +187,13 @@ impl Heap {
         unsafe { self.free(entry.ptr, size) };
     }
 
-    /// A new entry with the key and value of `old` and other metadata. An object moves over without a copy. The old
-    /// entry is freed.
+    /// A new entry with the key, value and frequency of `old` and other metadata. An object moves over without a copy.
+    /// The old entry is freed.
     pub fn with_meta(&mut self, old: EntryBox, meta: Meta) -> EntryBox {
         self.rebuild(old, None, meta)
     }
 
-    /// A new entry under another key with the value (moved), expiry and access of `old`, which is freed.
+    /// A new entry under another key with the value (moved), expiry, access and frequency of `old`, which is freed.
     pub fn with_key(&mut self, old: EntryBox, key: &[u8], epoch: u8) -> EntryBox {
         let view = old.view();
         let meta = Meta { expire_at_ms: view.expire_at_ms(), access: view.access(), epoch };
@@ -212,6 +212,7 @@ impl Heap {
             },
         };
         let new = self.entry(key.unwrap_or(view.key()), value, meta);
+        new.view().set_frequency(view.frequency());
         let size = view.size();
         // SAFETY: allocated with this size; its object, if any, moved to `new`.
         unsafe { self.free(old.ptr, size) };
@@ -447,7 +448,6 @@ impl<'a> EntryRef<'a> {
         };
         rounded_size(self.size()) + object
     }
-
 }
 
 #[cfg(test)]

@@ -152,8 +152,7 @@ impl Heap {
         let page = self.current[class];
         if !page.is_null() {
             // SAFETY: pages in `current` are owned by this heap and live.
-            let page = unsafe { &mut *page };
-            if let Some(object) = take(page) {
+            if let Some(object) = unsafe { take(page) } {
                 return object;
             }
         }
@@ -180,7 +179,7 @@ impl Heap {
                 break;
             }
             // SAFETY: listed pages are owned by this heap and live.
-            if let Some(object) = take(unsafe { &mut *page }) {
+            if let Some(object) = unsafe { take(page) } {
                 return object;
             }
             self.unlist(page);
@@ -188,7 +187,7 @@ impl Heap {
         let page = self.new_page(class, bytes);
         self.list(page);
         // SAFETY: the page was just made and is owned by this heap.
-        take(unsafe { &mut *page }).expect("a new page has room")
+        unsafe { take(page) }.expect("a new page has room")
     }
 
     fn new_page(&mut self, class: usize, bytes: usize) -> *mut Page {
@@ -366,26 +365,31 @@ impl Heap {
     }
 }
 
-/// An object of `page` for use, if it has one left.
+/// An object of `page` for use, if it has one left. The page is never borrowed as a whole: other threads write its
+/// atomics meanwhile, and the object lies behind the header.
+///
+/// # Safety
+/// `page` is a live page of the calling heap.
 #[inline(always)]
-fn take(page: &mut Page) -> Option<NonNull<u8>> {
-    let object = if !page.free.is_null() {
-        let object = page.free;
-        // SAFETY: objects in `free` hold the link to the next in their first word.
-        page.free = unsafe { object.cast::<*mut u8>().read() };
-        object
-    } else {
-        let at = page.bump as usize;
-        let end = at + page.object_bytes as usize;
-        if end > PAGE_BYTES {
-            return None;
+unsafe fn take(page: *mut Page) -> Option<NonNull<u8>> {
+    // SAFETY: only the owner touches these fields. Objects in `free` hold the link to the next in their first word;
+    // `at` is within the page.
+    unsafe {
+        let mut object = (*page).free;
+        if object.is_null() {
+            let at = (*page).bump as usize;
+            let end = at + (*page).object_bytes as usize;
+            if end > PAGE_BYTES {
+                return None;
+            }
+            (*page).bump = end as u32;
+            object = page.cast::<u8>().add(at);
+        } else {
+            (*page).free = object.cast::<*mut u8>().read();
         }
-        page.bump = end as u32;
-        // SAFETY: `at` is within the page.
-        unsafe { std::ptr::from_mut(page).cast::<u8>().add(at) }
-    };
-    page.used += 1;
-    NonNull::new(object)
+        (*page).used += 1;
+        NonNull::new(object)
+    }
 }
 
 #[cold]

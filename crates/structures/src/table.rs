@@ -63,7 +63,7 @@ pub struct Table {
     boundary: u32,
     count: u32,
     volatile: u32,
-    /// Per-table growth phase in 1/16 of a quarter, so that shards do not all grow at once.
+    /// Per-table growth phase, below 16, so that shards do not all grow at once.
     phase: u8,
     old: Option<Box<Old>>,
 }
@@ -199,7 +199,7 @@ impl Table {
                     entry = back;
                     self.finish_resize();
                     if order < self.boundary && !self.current_has_room_for(order) {
-                        self.resize_at_once(self.current.homes() + self.current.homes() / 4 + 1);
+                        self.spread_cluster();
                     }
                 }
             }
@@ -315,6 +315,46 @@ impl Table {
             .find_map(|(i, s)| self.physical_slot((start as u32 + i) % buckets, s))
     }
 
+    /// An entry that stands at this very place in hash order (keys that share it are rare). O(1).
+    pub fn first_of_order(&self, order: u32) -> Option<EntryRef<'_>> {
+        let array = self.array_of(order);
+        array.first_of_order(order).map(|slot| array.entry(slot))
+    }
+
+    /// Visits up to `want` entries with a TTL from a random place on, looking at no more than `buckets` buckets. One
+    /// without such a key costs a look at its flags.
+    pub fn sample_volatile<'t>(
+        &'t self,
+        start: u32,
+        want: usize,
+        buckets: u32,
+        mut visit: impl FnMut(EntryRef<'t>),
+    ) {
+        let all = self.physical_buckets();
+        let first = ((u64::from(start) * u64::from(all)) >> 32) as u32;
+        let in_current = self.current.physical();
+        let mut seen = 0;
+        for i in 0..all.min(buckets) {
+            let bucket = if first + i >= all { first + i - all } else { first + i };
+            let has = match &self.old {
+                Some(old) if bucket >= in_current => old.array.has_volatile(bucket - in_current),
+                _ => self.current.has_volatile(bucket),
+            };
+            if !has {
+                continue;
+            }
+            for entry in (0..SLOTS as usize).filter_map(|s| Some(self.entry(self.physical_slot(bucket, s)?))) {
+                if entry.is_volatile() {
+                    visit(entry);
+                    seen += 1;
+                    if seen >= want {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     fn physical_buckets(&self) -> u32 {
         self.current.physical() + self.old.as_ref().map_or(0, |o| o.array.physical())
     }
@@ -416,9 +456,9 @@ impl Table {
     }
 
     fn capacity_limit(&self) -> u32 {
-        // 7/8 full, less up to 1/8 of a quarter by phase so that tables of equal size grow at different times.
+        // 7/8 full, less up to a sixteenth by phase so that tables of equal size grow at different times.
         let slots = u64::from(self.current.homes()) * u64::from(SLOTS);
-        (slots * 7 / 8 - slots * u64::from(self.phase) / 160) as u32
+        (slots * 7 / 8 - slots * u64::from(self.phase) / 240) as u32
     }
 
     fn grow_if_full(&mut self) {
@@ -444,24 +484,42 @@ impl Table {
             self.resize_at_once(homes);
             return;
         }
-        let fresh = Array::new(homes, self.current.tracks_expiry());
+        let fresh = Array::new(homes, self.current.spill(), self.current.tracks_expiry());
         let array = std::mem::replace(&mut self.current, fresh);
         self.old = Some(Box::new(Old { array, next: 0 }));
         self.boundary = 0;
     }
 
     fn resize_at_once(&mut self, homes: u32) {
+        self.rebuild(homes.max(1), self.current.spill());
+    }
+
+    /// Makes `current` larger because a cluster of equal orders did not fit.
+    #[cold]
+    fn spread_cluster(&mut self) {
+        let (homes, spill) = self.roomier(self.current.homes(), self.current.spill());
+        self.rebuild(homes, spill);
+    }
+
+    /// The next size to try: more homes, or, where those would stand empty, longer runs.
+    fn roomier(&self, homes: u32, spill: u32) -> (u32, u32) {
+        let sparse = u64::from(homes) * u64::from(SLOTS) > u64::from(self.count) * 4 + 256;
+        if sparse { (homes, spill * 2) } else { (homes + homes / 4 + 1, spill) }
+    }
+
+    fn rebuild(&mut self, mut homes: u32, mut spill: u32) {
         debug_assert!(self.old.is_none());
-        let mut homes = homes.max(1);
+        let tracks_expiry = self.current.tracks_expiry();
+        let mut sources = vec![std::mem::replace(&mut self.current, Array::empty())];
         loop {
-            let mut fresh = Array::new(homes, self.current.tracks_expiry());
-            if self.current.move_all(&mut fresh) {
+            let mut fresh = Array::new(homes, spill, tracks_expiry);
+            if sources.iter_mut().all(|source| source.move_all(&mut fresh)) {
                 self.current = fresh;
                 return;
             }
-            // A cluster of equal orders did not fit: take the moved ones back and try a larger array.
-            fresh.move_back(&mut self.current);
-            homes += homes / 4 + 1;
+            // The next array takes what stands in this one too.
+            sources.push(fresh);
+            (homes, spill) = self.roomier(homes, spill);
         }
     }
 
@@ -493,7 +551,7 @@ impl Table {
                 // The new array cannot take this home's keys (too many equal orders): rebuild it larger, with what
                 // it has; the old array keeps the rest.
                 self.boundary = ORDER_END;
-                self.resize_at_once(self.current.homes() + self.current.homes() / 4 + 1);
+                self.spread_cluster();
                 continue;
             }
             old.next += 1;
@@ -504,6 +562,19 @@ impl Table {
             self.boundary = old.array.first_order(old.next);
             self.old = Some(old);
         }
+    }
+}
+
+#[cfg(test)]
+impl Table {
+    /// Checks every rule of the arrays and counts overflow flags that no entry needs any more.
+    fn check(&self) -> usize {
+        self.current.check() + self.old.as_ref().map_or(0, |old| old.array.check())
+    }
+
+    /// Buckets that the search for a missing key looks at, on average.
+    fn miss_probes(&self) -> f64 {
+        self.current.miss_probes() as f64 / f64::from(self.current.homes())
     }
 }
 

@@ -170,12 +170,20 @@ pub fn run(args: EngineArgs) -> Result<()> {
         args.only.join(", ")
     );
     let setup = args.setup();
+    if setup.nice != 0
+        && let Some(success) = proc::in_own_session()?
+    {
+        ensure!(success, "the benchmark failed");
+        return Ok(());
+    }
     let mut results = Results::new(&setup);
     let binaries = find(&args, &mut results)?;
     results.binaries = binaries.clone();
     proc::pin(std::process::id(), &[args.load_core])?;
-    // Servers and generator threads inherit it.
-    let _preference = if setup.nice == 0 { None } else { Some(proc::Preference::set(setup.nice)?) };
+    if setup.nice != 0 {
+        // Servers and generator threads inherit it.
+        proc::set_nice(setup.nice)?;
+    }
 
     throughput(&args, &setup, &cells, &binaries, &mut results);
     for scenario in scenarios {

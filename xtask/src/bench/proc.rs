@@ -3,7 +3,7 @@
 //! Formats: proc(5), and "Scheduler statistics" in the kernel documentation for `schedstat`.
 
 use std::{
-    fs,
+    env, fs,
     path::Path,
     process::{Command, Stdio},
 };
@@ -11,6 +11,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 const AUTOGROUP: &str = "/proc/self/autogroup";
+/// Set inside of the session that [`in_own_session`] makes.
+const OWN_SESSION: &str = "XTASK_BENCH_SESSION";
 
 /// What the scheduler gave to the living threads of a process since they started.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -115,40 +117,39 @@ pub fn make_this_thread_urgent() -> bool {
     chrt.is_ok_and(|status| status.success())
 }
 
-/// Niceness of the calling thread, of threads made later, and of the session's group; ends with its value.
+/// A command whose process is killed when the calling thread ends, so that an interrupted run leaves nothing behind.
+pub fn tied(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
+/// Runs this program again in a session of its own, with the same arguments, and returns whether it succeeded;
+/// `None` inside of that session.
 ///
-/// Where the kernel groups sessions (`sched_autogroup_enabled`), niceness counts within a session only, and what one
-/// session gets beside another is the niceness of its group: sched(7).
-pub struct Preference {
-    group_before: Option<String>,
+/// Where the kernel groups sessions (`sched_autogroup_enabled`), what one session gets beside another depends on the
+/// niceness of its group, and no group but an own one is to be changed: sched(7).
+pub fn in_own_session() -> Result<Option<bool>> {
+    if env::var_os(OWN_SESSION).is_some() {
+        return Ok(None);
+    }
+    let mut command = Command::new("setsid");
+    command.args(["--wait", "setpriv", "--pdeathsig", "KILL", "--"]).arg(env::current_exe()?);
+    let status = command.args(env::args_os().skip(1)).env(OWN_SESSION, "1").status();
+    Ok(Some(status.context("cannot run setsid (util-linux)")?.success()))
 }
 
-impl Preference {
-    /// Sets both; refused without the right to.
-    pub fn set(nice: i32) -> Result<Preference> {
-        let link = fs::read_link("/proc/thread-self")?;
-        let tid =
-            link.file_name().and_then(|name| name.to_str()).context("/proc/thread-self names no thread")?;
-        let renice =
-            Command::new("renice").args(["-n", &nice.to_string(), "-p", tid]).stdout(Stdio::null()).status();
-        ensure!(renice.context("cannot run renice")?.success(), "niceness {nice} is not allowed");
-        // `/autogroup-8 nice 0`; absent where the kernel does not group.
-        let group = fs::read_to_string(AUTOGROUP).unwrap_or_default();
-        let group_before = group.trim().rsplit_once(' ').map(|(_, nice)| nice.to_owned());
-        if group_before.is_some() {
-            fs::write(AUTOGROUP, nice.to_string()).context("cannot prefer this session")?;
-        }
-        Ok(Preference { group_before })
+/// Sets the niceness of the calling thread, of threads and processes made later, and of the session's group.
+pub fn set_nice(nice: i32) -> Result<()> {
+    let link = fs::read_link("/proc/thread-self")?;
+    let tid = link.file_name().and_then(|name| name.to_str()).context("/proc/thread-self names no thread")?;
+    let renice =
+        Command::new("renice").args(["-n", &nice.to_string(), "-p", tid]).stdout(Stdio::null()).status();
+    ensure!(renice.context("cannot run renice")?.success(), "niceness {nice} is not allowed");
+    if Path::new(AUTOGROUP).exists() {
+        fs::write(AUTOGROUP, nice.to_string()).context("cannot prefer this session")?;
     }
-}
-
-impl Drop for Preference {
-    fn drop(&mut self) {
-        if let Some(nice) = &self.group_before {
-            // The session keeps the preference then, which harms no result.
-            let _ = fs::write(AUTOGROUP, nice);
-        }
-    }
+    Ok(())
 }
 
 /// `0,1`

@@ -174,7 +174,7 @@ impl Binary {
     }
 
     fn command(&self, start: &Start<'_>, dir: &Path) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = proc::tied(&self.path);
         let port = start.port.to_string();
         let threads = start.io_threads.to_string();
         match self.kind {

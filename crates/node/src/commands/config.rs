@@ -60,7 +60,7 @@ pub fn get(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 /// `CONFIG SET parameter value [parameter value ...]`: all or nothing. O(parameters).
 pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let words: SmallVec<[&[u8]; 8]> = args.from(2).collect();
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(CommandError::Syntax);
     }
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();

@@ -86,7 +86,7 @@ fn check_password(ctx: &NodeCtx<'_>, user: &[u8], password: &[u8]) -> Result<(),
     let settings = &ctx.node.settings;
     let right = user == b"default"
         && (!settings.has_password.load(Ordering::Relaxed)
-            || same_in_constant_time(settings.password().as_bytes(), password));
+            || same_in_constant_time(&settings.password(), password));
     if right { Ok(()) } else { Err(WRONG_PASSWORD) }
 }
 
@@ -208,7 +208,7 @@ pub fn reset(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
             while !data.space.enter(key.shard) {
                 std::thread::yield_now();
             }
-            data.space.unwatch(key, watched.physical, session.id);
+            data.space.unwatch(key, watched.db, session.id);
             data.space.leave();
         }
     }

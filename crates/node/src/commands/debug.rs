@@ -19,6 +19,7 @@ use super::digest::{self, Digest};
 use crate::client::Meta;
 use crate::ctx::NodeCtx;
 use crate::log;
+use crate::node::Node;
 use crate::registry::NodeSpec;
 
 /// The family's rows.
@@ -45,10 +46,11 @@ fn is_local(meta: &Meta) -> bool {
     meta.is_unix || meta.addr.starts_with("127.") || meta.addr.starts_with("[::1]:")
 }
 
-fn check_allowed(ctx: &NodeCtx<'_>) -> Result<(), CommandError> {
+/// Whether `enable-debug-command` lets this connection in: a gate before the body, so that a refusal counts as one.
+pub fn allowed(node: &Node, meta: &Meta) -> Result<(), CommandError> {
     const ENABLE: RowId = row("enable-debug-command");
-    let enabled = ctx.node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_enum(ENABLE);
-    if enabled == "yes" || (enabled == "local" && is_local(ctx.meta)) {
+    let enabled = node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_enum(ENABLE);
+    if enabled == "yes" || (enabled == "local" && is_local(meta)) {
         return Ok(());
     }
     Err(CommandError::text(
@@ -77,7 +79,6 @@ fn leading_int(text: &[u8]) -> i64 {
 
 /// `DEBUG subcommand …`. Cost: that of the subcommand.
 pub fn debug(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    check_allowed(ctx)?;
     let name = String::from_utf8_lossy(args.get(1)).to_ascii_lowercase();
     match (name.as_str(), args.len()) {
         ("help", 2) => help(ctx),

@@ -99,9 +99,7 @@ pub fn swapdb(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     if a != b {
         let space = &mut ctx.data.space;
         keyspace.swap_databases(a, b);
-        for physical in [keyspace.physical(a), keyspace.physical(b)] {
-            space.touch_watchers(physical);
-        }
+        space.touch_swapped(a, b);
         space.select(ctx.data.session.db);
         space.local.counters.changes += 1;
         ctx.data.effect(&[b"SWAPDB", args.get(1), args.get(2)]);

@@ -12,11 +12,12 @@ pub(super) const SLOTS: usize = 7;
 pub const BUCKET_BYTES: usize = 64;
 
 const OVERFLOW: u64 = 1 << 63;
+const VOLATILE_FLAGS: u64 = 0x7f << 56;
 const POINTER_MASK: u64 = (1 << 48) - 1;
 const TAG_LOW: u64 = 0x0001_0101_0101_0101;
 const TAG_HIGH: u64 = TAG_LOW << 7;
-/// How far from its home a key may stand before the array counts as too full.
-const MAX_SPILL: u32 = 32;
+/// How far from its home a key may stand before the array counts as too full. Only many equal orders raise it.
+pub(super) const MAX_SPILL: u32 = 32;
 /// `mins` value of a bucket without volatile keys.
 const NEVER: u32 = u32::MAX;
 
@@ -103,6 +104,8 @@ pub(super) struct Array {
     buckets: NonNull<Bucket>,
     homes: u32,
     physical: u32,
+    /// How far from its home a key may stand.
+    spill: u32,
     /// Per bucket the earliest expiry in it, in Unix seconds rounded down (a lower bound); empty until a volatile
     /// key comes.
     mins: Vec<u32>,
@@ -116,17 +119,19 @@ unsafe impl Sync for Array {}
 impl Array {
     /// No buckets, no memory.
     pub(super) const fn empty() -> Self {
-        Array { buckets: NonNull::dangling(), homes: 0, physical: 0, mins: Vec::new() }
+        Array { buckets: NonNull::dangling(), homes: 0, physical: 0, spill: MAX_SPILL, mins: Vec::new() }
     }
 
-    pub(super) fn new(homes: u32, track_expiry: bool) -> Self {
-        let physical = homes + 1 + (homes / 64).min(MAX_SPILL);
+    pub(super) fn new(homes: u32, spill: u32, track_expiry: bool) -> Self {
+        // A small array whose last home overflows grows instead; one with a raised limit has the room at once.
+        let behind = if spill > MAX_SPILL { spill } else { (homes / 64).min(spill) };
+        let physical = homes + 1 + behind;
         let layout = Self::layout(physical);
         // SAFETY: the layout is not of size zero. An all-zero bucket is an empty one.
         let buckets = NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Bucket>())
             .unwrap_or_else(|| handle_alloc_error(layout));
         let mins = if track_expiry { vec![NEVER; physical as usize] } else { Vec::new() };
-        Array { buckets, homes, physical, mins }
+        Array { buckets, homes, physical, spill, mins }
     }
 
     fn layout(physical: u32) -> Layout {
@@ -135,6 +140,10 @@ impl Array {
 
     pub(super) fn homes(&self) -> u32 {
         self.homes
+    }
+
+    pub(super) fn spill(&self) -> u32 {
+        self.spill
     }
 
     pub(super) fn physical(&self) -> u32 {
@@ -234,6 +243,28 @@ impl Array {
         unsafe { EntryRef::from_raw(self.bucket(slot.bucket).pointer(slot.slot as usize)) }
     }
 
+    /// An entry of this very order, whatever its key.
+    pub(super) fn first_of_order(&self, order: u32) -> Option<Slot> {
+        if self.homes == 0 {
+            return None;
+        }
+        for at in self.home(order)..self.physical {
+            let bucket = self.bucket(at);
+            if let Some(slot) = (0..SLOTS).find(|&s| bucket.words[s] != 0 && bucket.order(s) == order) {
+                return Some(Slot { bucket: at, slot: slot as u8, old: false });
+            }
+            if !bucket.has_overflow() {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Whether the bucket may hold a key with a TTL: one look at its flags.
+    pub(super) fn has_volatile(&self, bucket: u32) -> bool {
+        self.bucket(bucket).tags & VOLATILE_FLAGS != 0
+    }
+
     pub(super) fn slot_at(&self, bucket: u32, slot: usize) -> Option<Slot> {
         (self.bucket(bucket).words[slot] != 0).then_some(Slot { bucket, slot: slot as u8, old: false })
     }
@@ -272,7 +303,7 @@ impl Array {
             return None;
         }
         let home = self.home(order);
-        let end = self.physical.min(home + MAX_SPILL);
+        let end = self.physical.min(home + self.spill);
         (home..end).find_map(|at| self.bucket(at).free_slot().map(|slot| (at, slot)))
     }
 
@@ -295,43 +326,55 @@ impl Array {
 
     /// Takes the entry out and pulls spilled entries back towards their homes.
     pub(super) fn remove(&mut self, slot: Slot) -> EntryBox {
-        let bucket = self.bucket_mut(slot.bucket);
+        let bucket = self.bucket(slot.bucket);
         let ptr = bucket.pointer(slot.slot as usize);
-        bucket.clear(slot.slot as usize);
-        self.pull_back(slot.bucket, slot.slot as usize);
+        let home = self.home(bucket.order(slot.slot as usize));
+        self.bucket_mut(slot.bucket).clear(slot.slot as usize);
+        let last = self.pull_back(slot.bucket, slot.slot as usize);
+        // What left or moved passes over these no more.
+        for bucket in (home..last).rev() {
+            if self.bucket(bucket).has_overflow() && self.passing(bucket).is_none() {
+                self.bucket_mut(bucket).tags &= !OVERFLOW;
+            }
+        }
         // SAFETY: the slot owned the entry and is empty now.
         unsafe { EntryBox::from_raw(ptr) }
     }
 
-    fn pull_back(&mut self, mut hole: u32, mut hole_slot: usize) {
-        'holes: while self.bucket(hole).has_overflow() {
-            let mut at = hole + 1;
-            while at < self.physical {
-                let bucket = self.bucket(at);
-                let spilled =
-                    (0..SLOTS).find(|&s| bucket.words[s] != 0 && self.home(bucket.order(s)) <= hole);
-                let more = bucket.has_overflow();
-                if let Some(s) = spilled {
-                    let (order, ptr, volatile) = (bucket.order(s), bucket.pointer(s), bucket.is_volatile(s));
-                    if volatile {
-                        let min = self.mins[at as usize];
-                        let here = &mut self.mins[hole as usize];
-                        *here = (*here).min(min);
-                    }
-                    self.bucket_mut(hole).set(hole_slot, order, ptr, volatile);
-                    self.bucket_mut(at).clear(s);
-                    (hole, hole_slot) = (at, s);
-                    continue 'holes;
-                }
-                if !more {
-                    break;
-                }
-                at += 1;
+    /// The nearest slot behind `bucket` that holds an entry whose home is `bucket` or before.
+    fn passing(&self, bucket: u32) -> Option<(u32, usize)> {
+        for at in bucket + 1..self.physical {
+            let here = self.bucket(at);
+            let passed = |&s: &usize| here.words[s] != 0 && self.home(here.order(s)) <= bucket;
+            if let Some(slot) = (0..SLOTS).find(passed) {
+                return Some((at, slot));
             }
-            // Nothing passes over this bucket any more.
-            self.bucket_mut(hole).tags &= !OVERFLOW;
-            return;
+            if !here.has_overflow() {
+                return None;
+            }
         }
+        None
+    }
+
+    /// Fills a hole from behind, and the hole that this leaves. Returns the bucket of the last one.
+    fn pull_back(&mut self, mut hole: u32, mut hole_slot: usize) -> u32 {
+        while self.bucket(hole).has_overflow() {
+            let Some((at, slot)) = self.passing(hole) else {
+                self.bucket_mut(hole).tags &= !OVERFLOW;
+                break;
+            };
+            let from = self.bucket(at);
+            let (order, ptr, volatile) = (from.order(slot), from.pointer(slot), from.is_volatile(slot));
+            if volatile {
+                let min = self.mins[at as usize];
+                let here = &mut self.mins[hole as usize];
+                *here = (*here).min(min);
+            }
+            self.bucket_mut(hole).set(hole_slot, order, ptr, volatile);
+            self.bucket_mut(at).clear(slot);
+            (hole, hole_slot) = (at, slot);
+        }
+        hole
     }
 
     /// Visits the entries whose home is `home`, with their orders.
@@ -386,6 +429,8 @@ impl Array {
         }
         let volatile = from.is_volatile(slot);
         if volatile {
+            // The first volatile key may have come while the resize was under way.
+            self.track_expiry();
             let here = &mut self.mins[at as usize];
             *here = (*here).min(min.unwrap_or(0));
         }
@@ -406,11 +451,6 @@ impl Array {
             }
         }
         true
-    }
-
-    /// Undoes a `move_all` that failed: `target` is where the entries came from, so they fit.
-    pub(super) fn move_back(&mut self, target: &mut Array) {
-        assert!(self.move_all(target), "entries fit where they came from");
     }
 
     /// Hands out the entries that `wanted` picks; the others stay reachable.
@@ -440,10 +480,15 @@ impl Array {
         }
     }
 
-    fn note_expiry(&mut self, bucket: u32, at_ms: i64) {
+    #[inline(always)]
+    fn track_expiry(&mut self) {
         if self.mins.is_empty() {
             self.mins = vec![NEVER; self.physical as usize];
         }
+    }
+
+    fn note_expiry(&mut self, bucket: u32, at_ms: i64) {
+        self.track_expiry();
         let here = &mut self.mins[bucket as usize];
         *here = (*here).min(seconds_floor(at_ms));
     }
@@ -491,6 +536,40 @@ impl Array {
 /// Unix seconds, rounded down, kept below `NEVER` (the year 2106 and later share the last second).
 fn seconds_floor(at_ms: i64) -> u32 {
     (at_ms / 1000).clamp(0, i64::from(NEVER) - 1) as u32
+}
+
+#[cfg(test)]
+impl Array {
+    /// Checks every rule of the array and counts overflow flags that no entry needs any more.
+    pub(super) fn check(&self) -> usize {
+        let mut idle_flags = 0;
+        for at in 0..self.physical {
+            let bucket = self.bucket(at);
+            let mut min = NEVER;
+            for slot in 0..SLOTS {
+                assert!(!bucket.is_volatile(slot) || bucket.words[slot] != 0, "an empty slot is not volatile");
+                if bucket.words[slot] == 0 {
+                    continue;
+                }
+                let home = self.home(bucket.order(slot));
+                assert!(home <= at && at < home + self.spill, "home {home} at {at}");
+                assert!((home..at).all(|b| self.bucket(b).has_overflow()), "cannot be reached from {home} at {at}");
+                // SAFETY: an occupied slot points to a live entry of this array.
+                let entry = unsafe { EntryRef::from_raw(bucket.pointer(slot)) };
+                assert_eq!(entry.is_volatile(), bucket.is_volatile(slot));
+                min = min.min(entry.expire_at_ms().map_or(NEVER, seconds_floor));
+            }
+            assert!(min == NEVER || self.mins[at as usize] <= min, "the bound lies below every expiry");
+            idle_flags += usize::from(bucket.has_overflow() && self.passing(at).is_none());
+        }
+        idle_flags
+    }
+
+    /// Buckets that a search for a missing key of each home looks at, summed over homes.
+    pub(super) fn miss_probes(&self) -> usize {
+        let probes = |home: u32| 1 + (home..self.physical).take_while(|&b| self.bucket(b).has_overflow()).count();
+        (0..self.homes).map(probes).sum()
+    }
 }
 
 impl Drop for Array {

@@ -93,9 +93,9 @@ impl Dice {
         if self.below(80) == 0 { self.key() } else { format!("h{}", self.below(5)).into_bytes() }
     }
 
-    /// A key that mostly holds a number.
-    fn number_key(&mut self) -> Vec<u8> {
-        if self.below(10) == 0 { self.key() } else { format!("n{}", self.below(4)).into_bytes() }
+    /// A key that mostly holds an integer (`i`) or a float (`n`).
+    fn number_key(&mut self, kind: char) -> Vec<u8> {
+        if self.below(10) == 0 { self.key() } else { format!("{kind}{}", self.below(4)).into_bytes() }
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {
@@ -197,8 +197,8 @@ impl Dice {
         let key = self.key();
         match self.below(24) {
             0 => Self::argv("APPEND", [key, self.value()]),
-            1 => Self::argv(self.pick(&["INCR", "DECR"]), [self.number_key()]),
-            2 => Self::argv(self.pick(&["INCRBY", "DECRBY"]), [self.number_key(), self.number()]),
+            1 => Self::argv(self.pick(&["INCR", "DECR"]), [self.number_key('i')]),
+            2 => Self::argv(self.pick(&["INCRBY", "DECRBY"]), [self.number_key('i'), self.number()]),
             3 => Self::argv("DELIFEQ", [key, self.value()]),
             4 | 5 => Self::argv(self.pick(&["GET", "GETDEL", "STRLEN", "GET"]), [key]),
             6 => {
@@ -211,10 +211,11 @@ impl Dice {
             }
             7 => Self::argv(self.pick(&["GETRANGE", "SUBSTR"]), [key, self.index(), self.index()]),
             8 => Self::argv(self.pick(&["GETSET", "SETNX"]), [key, self.value()]),
-            9 => Self::argv("INCRBYFLOAT", [self.number_key(), self.float()]),
+            9 => Self::argv("INCRBYFLOAT", [self.number_key('n'), self.float()]),
             10 => {
-                let number = if self.below(3) == 0 { self.float() } else { self.number() };
-                Self::argv("SET", [self.number_key(), number])
+                let (kind, number) =
+                    if self.below(3) == 0 { ('n', self.float()) } else { ('i', self.number()) };
+                Self::argv("SET", [self.number_key(kind), number])
             }
             11 | 12 => {
                 let mut argv = Self::argv("LCS", [key, self.key()]);
@@ -407,7 +408,7 @@ fn compare(test: &str, resp: Resp, seed: u64, steps: usize) {
         let mut calls = vec![argv.clone()];
         let looks: &[&[&str]] =
             &[&["GET"], &["OBJECT", "ENCODING"], &["STRLEN"], &["PEXPIRETIME"], &["EXISTS"], &["BITCOUNT"]];
-        for arg in argv.iter().filter(|arg| arg.len() == 2 && matches!(arg[0], b'k' | b'n' | b'h')) {
+        for arg in argv.iter().filter(|arg| arg.len() == 2 && matches!(arg[0], b'k' | b'i' | b'n' | b'h')) {
             let words = looks[dice.below(looks.len())];
             calls.push(words.iter().map(|word| word.as_bytes().to_vec()).chain([arg.clone()]).collect());
         }
@@ -466,10 +467,8 @@ fn effects_rebuild_the_keyspace() {
             );
         }
         replica.effects();
-        let keys = (0..7)
-            .map(|i| format!("k{i}"))
-            .chain((0..5).map(|i| format!("h{i}")))
-            .chain((0..4).map(|i| format!("n{i}")));
+        let keys = "kkkkkkkhhhhhiiiinnnn".chars().zip((0..7).chain(0..5).chain(0..4).chain(0..4));
+        let keys = keys.map(|(kind, i)| format!("{kind}{i}"));
         for key in keys.filter(|key| step % 64 == 0 || argv.iter().any(|arg| arg == key.as_bytes())) {
             let get: [&[u8]; 2] = [b"GET", key.as_bytes()];
             assert!(primary.run(&get) == replica.run(&get), "step {step}: {key} after {:?}", show(&argv[0]));

@@ -5,6 +5,10 @@ use wire::resp::Resp;
 
 use crate::ctx::NodeCtx;
 
+/// What Valkey answers.
+#[allow(clippy::approx_constant, reason = "a number with three decimals, not the ratio of a circle")]
+const A_DOUBLE: f64 = 3.141;
+
 /// `DEBUG PROTOCOL type`. O(1).
 pub(super) fn protocol(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let kind = String::from_utf8_lossy(args.get(2)).to_ascii_lowercase();
@@ -12,7 +16,7 @@ pub(super) fn protocol(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult 
     match kind.as_str() {
         "string" => reply.bulk(b"Hello World"),
         "integer" => reply.int(12345),
-        "double" => reply.double(3.141),
+        "double" => reply.double(A_DOUBLE),
         "null" => reply.null(),
         "array" => {
             reply.array(3);

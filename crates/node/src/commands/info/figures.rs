@@ -126,6 +126,9 @@ pub fn command_stats(ctx: &NodeCtx<'_>) -> Vec<CommandStats> {
     sum
 }
 
+/// Keys under WATCH: physical database and name.
+type WatchedKeys = HashSet<(u16, Vec<u8>)>;
+
 /// What all connections add up to.
 #[derive(Default)]
 pub struct ClientFigures {
@@ -152,27 +155,28 @@ impl ClientFigures {
             memory_bytes: ctx.buffers.total,
             ..ClientFigures::default()
         };
-        let mut keys: HashSet<(u16, Vec<u8>)> = HashSet::new();
-        let mut watches = |session: &commands::Session| {
-            let watched = session.watch.as_ref().map(|w| w.keys.as_slice()).unwrap_or_default();
-            keys.extend(watched.iter().map(|w| (w.physical, w.key.clone())));
-            usize::from(!watched.is_empty())
-        };
-        figures.watching = watches(ctx.data.session);
-        figures.add(ctx.clients, &mut watches);
+        let mut keys = HashSet::new();
+        figures.add_watches(ctx.data.session, &mut keys);
+        figures.add(ctx.clients, &mut keys);
         for (_, state) in ctx.other_threads() {
-            figures.add(&state.clients, &mut watches);
+            figures.add(&state.clients, &mut keys);
         }
         figures.watched_keys = keys.len();
         figures
     }
 
-    fn add(&mut self, clients: &Clients, watches: &mut impl FnMut(&commands::Session) -> usize) {
+    fn add_watches(&mut self, session: &commands::Session, keys: &mut WatchedKeys) {
+        let Some(watch) = session.watch.as_ref().filter(|w| !w.keys.is_empty()) else { return };
+        self.watching += 1;
+        keys.extend(watch.keys.iter().map(|w| (w.db, w.key.clone())));
+    }
+
+    fn add(&mut self, clients: &Clients, keys: &mut WatchedKeys) {
         for client in clients.iter() {
             self.input_max = self.input_max.max(client.input.capacity());
             self.output_max = self.output_max.max(client.out.capacity());
             self.memory_bytes += Client::memory_bytes(client);
-            self.watching += watches(&client.session);
+            self.add_watches(&client.session, keys);
             self.parked += usize::from(matches!(client.waiting, Waiting::Shard));
         }
     }

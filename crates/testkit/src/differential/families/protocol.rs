@@ -21,8 +21,10 @@ fn unknown_command(g: &mut Gen) {
         let name = *g.rng.pick(&names);
         command = Command::new(&name.replace(' ', "_"));
     }
+    // The text shows 128 bytes of arguments. Without NUL bytes, at which Valkey cuts each of them.
     for _ in 0..g.rng.below(6) {
-        command = command.arg(g.short_value());
+        let length = g.rng.below(60);
+        command = command.arg(g.text(length));
     }
     g.push_exact(command);
 }

@@ -349,7 +349,10 @@ def server_commands(client, connect):
     equal(client.config_get("maxmemory-p*"), {"maxmemory-policy": "allkeys-lru"})
     equal(client.config_set("maxmemory-policy", "noeviction"), True)
     refused(library.ResponseError, "nonsense", client.config_set, "nonsense", 1)
-    assert client.command_count() > 100
+    names = client.command_list()
+    assert {"get", "set", "multi", "command"} <= set(names), names
+    # Subcommands are listed, not counted.
+    equal(client.command_count(), len([name for name in names if "|" not in name]))
     equal(client.command_getkeys("MSET", "a", 1, "b", 2), ["a", "b"])
     seconds, micros = client.time()
     assert abs(seconds - time.time()) < 5 and 0 <= micros < 1_000_000

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use commands::facts::{Arg, ArgType, CATALOGUE, Facts, Flags};
 use commands::table::Log;
-use node::registry::{Command, Registry};
+use node::registry::{Command, Registry, Run};
 use testkit::differential::differences::DIFFERENCES;
 
 /// Options of `cargo xtask docs`.
@@ -142,7 +142,7 @@ fn commands_page(sources: &Sources) -> anyhow::Result<String> {
 
 /// A container that does nothing but hold its subcommands.
 fn is_prefix(command: &Command) -> bool {
-    matches!(command.run, node::registry::Run::Container)
+    matches!(command.run, Run::Container)
 }
 
 fn with_subcommands(facts: &'static Facts) -> impl Iterator<Item = &'static Facts> {
@@ -163,7 +163,7 @@ fn line(command: &Command, sources: &Sources) -> anyhow::Result<String> {
         Log::Rewritten => "rewritten",
     };
     let flags = facts.flags.names().collect::<Vec<_>>().join(" ");
-    let body = sources.body_of(facts.name)?;
+    let body = sources.body_of(command)?;
     let short = body.split_once("/src/").map_or(body.as_str(), |(_, short)| short);
     Ok(format!(
         "| `{}`<br>{} | {flags} | {} | {} | {log} | [{short}](../../{body}) |\n",
@@ -222,14 +222,23 @@ impl Sources {
         Ok(Sources { files })
     }
 
+    /// The file with the command's body.
+    fn body_of(&self, command: &Command) -> anyhow::Result<String> {
+        match command.run {
+            // One file, since they work on the connection and on other commands.
+            Run::Transaction => Ok("crates/node/src/multi.rs".to_string()),
+            Run::Data(_) | Run::Node(_) | Run::Container => self.body_by_row(command.facts.name),
+        }
+    }
+
     /// The file with the function that the command's row names.
-    fn body_of(&self, name: &str) -> anyhow::Result<String> {
+    fn body_by_row(&self, name: &str) -> anyhow::Result<String> {
         let constant = name.replace(['|', '-'], "_").to_ascii_uppercase();
-        let Some((row_file, function)) = self
+        let row = self
             .files
             .iter()
-            .find_map(|(path, text)| row_function(text, &constant).map(|function| (path.as_str(), function)))
-        else {
+            .find_map(|(path, text)| row_function(text, &constant).map(|function| (path.as_str(), function)));
+        let Some((row_file, function)) = row else {
             bail!(
                 "no row for {name}: expected `facts: &...::{constant}, ... run: function` in a family's COMMANDS"
             );
@@ -306,10 +315,11 @@ mod tests {
     fn every_served_command_has_a_body() {
         let sources = Sources::read(&root()).unwrap();
         for command in Registry::new().all().iter().filter(|command| !is_prefix(command)) {
-            sources.body_of(command.facts.name).unwrap();
+            let body = sources.body_of(command).unwrap();
+            assert!(root().join(&body).is_file(), "{body}");
         }
-        assert_eq!(sources.body_of("mset").unwrap(), "crates/commands/src/t_string/multiple.rs");
-        assert!(sources.body_of("no-such-command").is_err());
+        assert_eq!(sources.body_by_row("mset").unwrap(), "crates/commands/src/t_string/multiple.rs");
+        assert!(sources.body_by_row("no-such-command").is_err());
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub struct Multi {
     pub denies_oom: bool,
 }
 
+impl Multi {
+    /// A command was refused: EXEC will abort, so what was queued can go.
+    pub fn abort(&mut self) {
+        self.aborted = true;
+        self.queue = Vec::new();
+    }
+}
+
 /// A watched key.
 pub struct Watched {
     /// Database at the time of WATCH.
@@ -47,6 +55,13 @@ pub struct Watch {
     pub keys: Vec<Watched>,
     /// Set by whoever changes one.
     pub dirty: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Whether a watched key changed.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.load(std::sync::atomic::Ordering::Relaxed)
+    }
 }
 
 /// A client's state.
@@ -67,6 +82,10 @@ pub struct Session {
     pub lib_ver: Vec<u8>,
     /// Between MULTI and EXEC.
     pub multi: Option<Box<Multi>>,
+    /// The transaction that EXEC runs: commands in it and the bytes of their arguments.
+    pub executing: Option<(usize, usize)>,
+    /// The client has used MULTI: CLIENT LIST shows `multi=0` outside transactions from then on, not -1.
+    pub used_multi: bool,
     /// Keys under WATCH.
     pub watch: Option<Box<Watch>>,
     /// `CLIENT REPLY`.
@@ -99,6 +118,8 @@ impl Session {
             lib_name: Vec::new(),
             lib_ver: Vec::new(),
             multi: None,
+            executing: None,
+            used_multi: false,
             watch: None,
             reply_mode: ReplyMode::On,
             no_evict: false,

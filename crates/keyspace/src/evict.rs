@@ -5,10 +5,10 @@
 //! are all you need for cache eviction", SOSP 2023): new keys enter a small one, those asked for again move to the
 //! main one, and the names of evicted ones are remembered for a while.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use structures::entry::EntryRef;
-use structures::table::WalkCursor;
+use structures::table::{Table, WalkCursor};
 
 use crate::Key;
 use crate::shard::{Keyspace, Locked, Shard};
@@ -172,6 +172,8 @@ pub fn idle_seconds(access: u32, now_ms: i64) -> u32 {
 }
 
 const POOL: usize = 16;
+/// Rounds of sampling before eviction gives up; others may hold the shards.
+const ATTEMPTS: u32 = 8;
 
 struct Candidate {
     score: u64,
@@ -213,8 +215,10 @@ impl Evictor {
         if options.policy == Policy::S3Fifo {
             return evict_s3(keyspace, local, now_ms, random, commit);
         }
-        for _ in 0..8 {
-            self.fill(keyspace, options, now_ms, random);
+        for attempt in 0..ATTEMPTS {
+            // Volatile keys may be rare among the others: the last attempt looks until it finds one.
+            let buckets = if attempt + 1 == ATTEMPTS { u32::MAX } else { 64 };
+            self.fill(keyspace, options, buckets, now_ms, random);
             while let Some(victim) = self.pool.pop() {
                 let place = keyspace.hasher.place(&victim.key);
                 let Ok(locked) = keyspace.lock(&[place]) else { continue };
@@ -248,6 +252,7 @@ impl Evictor {
         &mut self,
         keyspace: &Keyspace,
         options: EvictOptions,
+        buckets: u32,
         now_ms: i64,
         random: &mut impl FnMut() -> u64,
     ) {
@@ -261,16 +266,17 @@ impl Evictor {
                 if table.is_empty() || (options.policy.volatile_only() && table.volatile_len() == 0) {
                     continue;
                 }
-                // Volatile keys may be rare among the others: look further for them.
-                let want = if options.policy.volatile_only() { table.len().min(400) } else { options.samples };
                 let mut taken = 0;
-                table.sample(random() as u32, want, |entry| {
-                    if taken < options.samples && (!options.policy.volatile_only() || entry.is_volatile()) {
-                        taken += 1;
-                        let score = score(entry, options, now_ms, random);
-                        self.offer(score, physical, entry.key());
-                    }
-                });
+                let start = random() as u32;
+                let offer = |entry: EntryRef<'_>| {
+                    taken += 1;
+                    self.offer(score(entry, options, now_ms, random), physical, entry.key());
+                };
+                if options.policy.volatile_only() {
+                    table.sample_volatile(start, options.samples, buckets, offer);
+                } else {
+                    table.sample(start, options.samples, offer);
+                }
                 sampled += taken;
             }
             if sampled >= options.samples {
@@ -312,8 +318,7 @@ pub struct S3Fifo {
     small: VecDeque<u32>,
     main: VecDeque<u32>,
     ghost: VecDeque<u32>,
-    ghosts: std::collections::HashSet<u32>,
-    primed: bool,
+    ghosts: HashSet<u32>,
 }
 
 impl S3Fifo {
@@ -327,15 +332,51 @@ impl S3Fifo {
             }
         }
     }
+
+    fn add(&mut self, order: u32) {
+        if self.ghosts.remove(&order) {
+            self.main.push_back(order);
+        } else {
+            self.small.push_back(order);
+        }
+    }
+
+    /// The next position to look at, and whether it stood in the small queue, which holds a tenth of `count` keys.
+    fn pop(&mut self, count: usize) -> Option<(u32, bool)> {
+        if self.small.len() * 10 >= count || self.main.is_empty() {
+            self.small.pop_front().map(|order| (order, true))
+        } else {
+            self.main.pop_front().map(|order| (order, false))
+        }
+    }
+
+    /// Forgets positions whose keys are gone or that stand twice.
+    fn compact(&mut self, table: &Table) {
+        let mut seen = HashSet::with_capacity(table.len());
+        let mut keeps = |order: &u32| table.first_of_order(*order).is_some() && seen.insert(*order);
+        self.main.retain(&mut keeps);
+        self.small.retain(&mut keeps);
+    }
+
+    /// Lets keys that stand in no queue join the main one, in hash order: those from before the policy was chosen.
+    fn adopt(&mut self, table: &Table) {
+        let known: HashSet<u32> = self.small.iter().chain(&self.main).copied().collect();
+        table.scan_orders(0, usize::MAX, |order, _| {
+            if !known.contains(&order) {
+                self.main.push_back(order);
+            }
+        });
+    }
 }
 
 /// A key was added while S3-FIFO is the policy.
 pub(crate) fn note_insert(shard: &mut Shard, physical: u16, order: u32) {
+    let keys = shard.table(physical).map_or(0, Table::len);
     let queues = queues_mut(shard, physical);
-    if queues.ghosts.remove(&order) {
-        queues.main.push_back(order);
-    } else {
-        queues.small.push_back(order);
+    queues.add(order);
+    // Keys that come and go leave their positions behind, since only eviction takes them out.
+    if queues.small.len() + queues.main.len() > keys * 2 + 256 {
+        with_queues(shard, physical, S3Fifo::compact);
     }
 }
 
@@ -349,6 +390,14 @@ fn queues_mut(shard: &mut Shard, physical: u16) -> &mut S3Fifo {
         }
     };
     &mut all[at].1
+}
+
+/// Works on a table's queues with the table in sight.
+fn with_queues<R>(shard: &mut Shard, physical: u16, work: impl FnOnce(&mut S3Fifo, &Table) -> R) -> Option<R> {
+    let mut queues = std::mem::take(queues_mut(shard, physical));
+    let result = shard.table(physical).map(|table| work(&mut queues, table));
+    *queues_mut(shard, physical) = queues;
+    result
 }
 
 fn evict_s3(
@@ -368,7 +417,7 @@ fn evict_s3(
         }
         let mut space = Space::new(keyspace, local, locked, 0, now_ms, Access::None);
         for physical in 0..space.shard(number).databases() {
-            if let Some(key) = s3_victim(keyspace, space.shard(number), physical) {
+            if let Some(key) = s3_victim(space.shard(number), physical) {
                 let place = Key { shard: number, ..keyspace.hasher.place(&key) };
                 space.select(keyspace.logical(physical));
                 let slot = space.shard(number).table(physical).and_then(|t| t.find(place.order, place.bytes));
@@ -384,48 +433,38 @@ fn evict_s3(
 }
 
 /// Turns a shard's queues until a victim falls out.
-fn s3_victim(keyspace: &Keyspace, shard: &mut Shard, physical: u16) -> Option<Vec<u8>> {
-    let count = shard.table(physical)?.len();
-    if count == 0 {
+fn s3_victim(shard: &mut Shard, physical: u16) -> Option<Vec<u8>> {
+    if shard.table(physical)?.is_empty() {
         return None;
     }
-    if !queues_mut(shard, physical).primed {
-        // The policy was switched on over existing keys: they form the main queue, in hash order.
-        let mut orders = Vec::with_capacity(count);
-        shard.table(physical)?.scan(0, usize::MAX, |e| orders.push(keyspace.hasher.place(e.key()).order));
-        let queues = queues_mut(shard, physical);
-        let known: std::collections::HashSet<u32> = queues.small.iter().chain(&queues.main).copied().collect();
-        queues.main.extend(orders.into_iter().filter(|o| !known.contains(o)));
-        queues.primed = true;
-    }
-    for _ in 0..count * 8 + 64 {
-        let queues = queues_mut(shard, physical);
-        let from_small = queues.small.len() * 10 >= count || queues.main.is_empty();
-        let order = if from_small { queues.small.pop_front() } else { queues.main.pop_front() };
-        let Some(order) = order else {
-            queues.primed = false;
-            return None;
-        };
-        let table = shard.table(physical)?;
-        let mut found = None;
-        table.scan(order, 1, |entry| {
-            if found.is_none() && keyspace.hasher.place(entry.key()).order == order {
-                found = Some(entry);
+    with_queues(shard, physical, s3_turn)?
+}
+
+fn s3_turn(queues: &mut S3Fifo, table: &Table) -> Option<Vec<u8>> {
+    let count = table.len();
+    let mut adopted = false;
+    // A key leaves the small queue once and gets at most three rounds in the main one.
+    for _ in 0..queues.small.len() + queues.main.len() + count * 8 + 64 {
+        let Some((order, was_small)) = queues.pop(count) else {
+            if adopted {
+                return None;
             }
-        });
-        let Some(entry) = found else { continue };
+            queues.adopt(table);
+            adopted = true;
+            continue;
+        };
+        let Some(entry) = table.first_of_order(order) else { continue };
         let frequency = entry.frequency();
         if frequency > 0 {
             // A small-queue key that was asked for moves up; a main-queue key gets another round.
-            entry.set_frequency(if from_small { 0 } else { frequency - 1 });
-            queues_mut(shard, physical).main.push_back(order);
+            entry.set_frequency(if was_small { 0 } else { frequency - 1 });
+            queues.main.push_back(order);
             continue;
         }
-        let key = entry.key().to_vec();
-        if from_small {
-            queues_mut(shard, physical).remember(order, count);
+        if was_small {
+            queues.remember(order, count);
         }
-        return Some(key);
+        return Some(entry.key().to_vec());
     }
     None
 }

@@ -74,9 +74,9 @@ fn expire_shard(
         return (0, false);
     }
     let mut space = Space::new(keyspace, local, locked, 0, now_ms, Access::None);
-    let (mut cursor, mut db) = {
+    let (mut cursor, mut db, mut found) = {
         let cold = space.shard(number).cold_mut();
-        (cold.expire_cursor, cold.expire_db)
+        (cold.expire_cursor, cold.expire_db, cold.expire_found)
     };
     let mut buckets = BUCKETS_PER_HOLD;
     let mut removed = 0;
@@ -85,9 +85,11 @@ fn expire_shard(
         if db >= shard.databases() {
             // A full pass: the exact bound replaces the estimate.
             let next = (0..shard.databases()).filter_map(|d| shard.table(d)?.earliest_expiry_ms()).min();
-            shard.next_expiry_at_ms = next.unwrap_or(i64::MAX);
+            let next = next.unwrap_or(i64::MAX);
+            shard.next_expiry_at_ms = next;
             db = 0;
-            break false;
+            // Removals shrink the table, and what a resize moves behind the cursor was not seen: look again.
+            break std::mem::take(&mut found) && next < now_ms;
         }
         // `expire_at < now` is expired, so the walk asks for `<= now - 1`.
         let due = match shard.table(db) {
@@ -102,6 +104,7 @@ fn expire_shard(
                 space.local.counters.expired_keys += 1;
                 space.drop_key(Key { shard: number, ..place }, slot);
                 removed += 1;
+                found = true;
                 if removed == KEYS_PER_HOLD {
                     break true;
                 }
@@ -116,6 +119,10 @@ fn expire_shard(
     let cold = space.shard(number).cold_mut();
     cold.expire_cursor = cursor;
     cold.expire_db = db;
+    cold.expire_found = found;
     commit(space.local);
     (removed, more)
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,13 +69,14 @@ impl Gate {
         self.exclusive.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         for (number, flag) in self.running.iter().enumerate() {
+            #[cfg(not(loom))]
             let mut spins = 0u32;
             while number != thread && flag.0.load(Ordering::Acquire) {
-                spins += 1;
                 #[cfg(loom)]
                 loom::thread::yield_now();
                 #[cfg(not(loom))]
                 if spins < 200 {
+                    spins += 1;
                     std::hint::spin_loop();
                 } else {
                     std::thread::yield_now();
@@ -125,5 +126,84 @@ mod tests {
             }
         });
         assert_eq!(a.load(Ordering::Relaxed), 3 * 3000u64.div_ceil(7));
+    }
+}
+
+/// Every interleaving, `RUSTFLAGS="--cfg loom" cargo test -p keyspace --lib --release gate`.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicU32;
+    use loom::thread;
+
+    use super::*;
+
+    /// A counter per thread that its batches raise, and a gate holder all of them. The counters bring no order of
+    /// their own: two at a time, or one that does not see the other's work, lose a count.
+    struct World {
+        gate: Gate,
+        counters: Vec<AtomicU32>,
+    }
+
+    fn raise(counter: &AtomicU32) {
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    impl World {
+        fn batch(&self, thread: usize) {
+            self.gate.enter(thread);
+            raise(&self.counters[thread]);
+            self.gate.leave(thread);
+        }
+
+        fn global(&self, thread: usize) {
+            self.gate.enter(thread);
+            let held = self.gate.take(thread);
+            self.counters.iter().for_each(raise);
+            drop(held);
+            self.gate.leave(thread);
+        }
+    }
+
+    fn check(preemptions: usize, batches: u32, takers: u32) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(preemptions);
+        model.check(move || {
+            let roles: Vec<fn(&World, usize)> = (0..batches)
+                .map(|_| World::batch as fn(&World, usize))
+                .chain((0..takers).map(|_| World::global as fn(&World, usize)))
+                .collect();
+            let counters = roles.iter().map(|_| AtomicU32::new(0)).collect();
+            let world = Arc::new(World { gate: Gate::new(roles.len()), counters });
+            let others: Vec<_> = (1..roles.len())
+                .map(|thread| {
+                    let (world, role) = (world.clone(), roles[thread]);
+                    thread::spawn(move || role(&world, thread))
+                })
+                .collect();
+            roles[0](&world, 0);
+            for other in others {
+                other.join().expect("no thread failed");
+            }
+            for (thread, counter) in world.counters.iter().enumerate() {
+                let own = u32::from(thread < batches as usize);
+                assert_eq!(counter.load(Ordering::Relaxed), own + takers, "a count is lost");
+            }
+        });
+    }
+
+    #[test]
+    fn a_batch_and_a_gate_holder_exclude_each_other() {
+        check(4, 1, 1);
+    }
+
+    #[test]
+    fn two_takers_do_not_wait_for_each_other() {
+        check(3, 0, 2);
+    }
+
+    #[test]
+    fn two_takers_beside_a_batch() {
+        check(2, 1, 2);
     }
 }

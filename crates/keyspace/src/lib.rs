@@ -12,6 +12,8 @@ pub mod scan;
 pub mod shard;
 pub mod snapshot;
 pub mod space;
+#[cfg(test)]
+mod testing;
 pub mod watch;
 
 pub use key::{Key, KeyHasher, Sharding, slot_of};

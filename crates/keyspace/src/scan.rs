@@ -117,21 +117,4 @@ impl Space<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_round_trip_below_2_to_48() {
-        for (sharding, shards) in [(Sharding::Hash { bits: 10 }, 1024), (Sharding::Slot, SLOTS)] {
-            for shard in [0, 1, shards - 1] {
-                for order in [0, 1, (1 << ORDER_BITS) - 1] {
-                    let cursor = ScanCursor { shard, order };
-                    let number = cursor.encode(sharding);
-                    assert!(number < 1 << 48);
-                    assert_eq!(ScanCursor::decode(number, sharding, shards), Some(cursor));
-                }
-            }
-        }
-        assert_eq!(ScanCursor::decode(u64::MAX, Sharding::Hash { bits: 10 }, 1024), None);
-    }
-}
+mod tests;

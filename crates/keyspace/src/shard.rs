@@ -33,6 +33,8 @@ pub(crate) struct Cold {
     pub(crate) snapshot: SnapshotState,
     pub(crate) expire_cursor: WalkCursor,
     pub(crate) expire_db: u16,
+    /// The pass under way removed something.
+    pub(crate) expire_found: bool,
     pub(crate) s3: Vec<(u16, S3Fifo)>,
 }
 

@@ -277,7 +277,7 @@ impl<'a> Space<'a> {
         match slot {
             Some(slot) => {
                 let old = self.shard(key.shard).table(physical).expect("the slot came from it").entry(slot);
-                let (was_at, was_access) = (old.expire_at_ms(), old.access());
+                let (was_at, was_access, frequency) = (old.expire_at_ms(), old.access(), old.frequency());
                 let value = match value {
                     // Valkey sizes the new string with the old TTL, even when that TTL goes.
                     NewValue::Bytes { bytes, raw: false }
@@ -294,6 +294,9 @@ impl<'a> Space<'a> {
                 };
                 let access = self.access.inherited(was_access);
                 let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access, epoch });
+                if self.access.is_s3() {
+                    entry.view().set_frequency((frequency + 1).min(3));
+                }
                 self.put_back(key, slot, entry);
                 self.count_volatile(i64::from(expire_at_ms.is_some()) - i64::from(was_at.is_some()));
                 self.note_expiry(key, expire_at_ms);
@@ -382,7 +385,7 @@ impl<'a> Space<'a> {
         let shard = self.locked.shard(self.keyspace, key.shard);
         let Some(table) = shard.table(physical) else { return false };
         let old = table.entry(slot);
-        let was = old.is_volatile();
+        let (was, frequency) = (old.is_volatile(), old.frequency());
         let meta = Meta { expire_at_ms, access: old.access(), epoch: (epoch & 3) as u8 };
         let value = match old.value() {
             Value::Int(n) => Some(NewValue::Int(n)),
@@ -392,6 +395,7 @@ impl<'a> Space<'a> {
         match value {
             Some(value) => {
                 let entry = self.local.heap.entry(key.bytes, value, meta);
+                entry.view().set_frequency(frequency);
                 self.put_back(key, slot, entry);
             }
             None => {
@@ -500,3 +504,6 @@ impl Detached {
         self.tables.extend(other.tables);
     }
 }
+
+#[cfg(test)]
+mod tests;

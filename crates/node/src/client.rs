@@ -13,7 +13,10 @@ pub enum Waiting {
     #[default]
     No,
     /// A shard is busy; its holder wakes us.
-    Shard,
+    Shard {
+        /// The thread's tick in which it was found busy.
+        since_tick: u64,
+    },
     /// The command under way goes on in slices.
     Slices(Continuation),
     /// A worker thread computes the reply.

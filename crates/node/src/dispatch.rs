@@ -94,14 +94,15 @@ fn gates(
     args: &Args<'_>,
     moment: &Moment,
 ) -> Result<(), CommandError> {
-    if !command.facts.accepts(args.len()) {
-        return Err(CommandError::Arity(command.facts.name.into()));
-    }
-    if let Run::Container = command.run {
-        return Err(CommandError::Arity(command.facts.name.into()));
-    }
     if !session.authenticated && !command.has(Flags::NO_AUTH) {
         return Err(CommandError::text("NOAUTH Authentication required."));
+    }
+    if !command.facts.accepts(args.len()) || matches!(command.run, Run::Container) {
+        return Err(CommandError::Arity(command.facts.name.into()));
+    }
+    if session.multi.is_some() && command.has(Flags::NO_MULTI) {
+        let name = command.facts.name;
+        return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
     }
     if command.has(Flags::PROTECTED) {
         crate::commands::debug::allowed(node, meta)?;
@@ -254,13 +255,14 @@ fn run_command_slow(
 ) -> Done {
     let command = node.registry.get(number);
     let reply_from = client.out.len();
+    client.meta.last_command = number;
     if client.session.reply_mode == ReplyMode::SkipNext {
         client.session.reply_mode = ReplyMode::Skipping;
     }
     let result = match gates(node, state, &mut client.session, &client.meta, command, args, moment) {
         Err(error) => {
             if let Some(multi) = &mut client.session.multi {
-                multi.aborted = true;
+                multi.abort();
             }
             Err((error, true))
         }
@@ -309,8 +311,7 @@ fn settle(
                 text = format!("EXECABORT Transaction discarded because of: {reason}");
             }
             client.out.truncate(reply_from);
-            ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
-            state.stats.count_error(text.as_bytes());
+            write_error(state, client, &text);
             let row = &mut state.stats.commands[usize::from(number)];
             if rejected {
                 row.rejected += 1;
@@ -347,6 +348,13 @@ fn finish_clock(
     let ticks = now.wrapping_sub(state.last_tick);
     state.last_tick = now;
     account(node, state, number, args, moment, ticks, client, reply_from);
+}
+
+/// Writes and counts an error. Arguments quoted in its text lose line ends at its end, as in Valkey.
+pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &str) {
+    let text = text.trim_matches(['\r', '\n']);
+    ReplyWriter::new(&mut client.out, client.session.resp).error(text);
+    state.stats.count_error(text.as_bytes());
 }
 
 /// Honours CLIENT REPLY.
@@ -559,12 +567,18 @@ pub fn run_body(
         let result = run(&mut ctx, args);
         return end_body(node, command, args, moment, before, *in_unit, result, ctx);
     }
+    if let Run::Transaction = command.run {
+        // UNWATCH, queued: EXEC has ended the watches already.
+        ctx.reply.ok();
+        return (Ok(Outcome::Done), ctx.space.into_locked());
+    }
     let Run::Node(run) = command.run else {
         return (Err(CommandError::Arity(command.facts.name.into())), ctx.space.into_locked());
     };
     let thread = moment.thread;
+    let shown = if *in_unit { node.exec_number } else { number };
     let mut wide =
-        NodeCtx { data: ctx, node, meta: &mut client.meta, buffers, clients, stats, thread, command: number };
+        NodeCtx { data: ctx, node, meta: &mut client.meta, buffers, clients, stats, thread, command: shown };
     let result = run(&mut wide, args);
     end_body(node, command, args, moment, before, *in_unit, result, wide.data)
 }
@@ -634,9 +648,7 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
         }
         Ok(Outcome::Done) => true,
         Err(error) => {
-            let text = error.to_string();
-            ReplyWriter::new(&mut client.out, resp).error(&text);
-            state.stats.count_error(text.as_bytes());
+            write_error(state, client, &error.to_string());
             true
         }
     }

@@ -82,6 +82,8 @@ pub struct IoThread {
     dirty: Vec<u32>,
     /// Clients parked on a busy shard, or whose command goes on.
     waiting: Vec<u32>,
+    /// Some command goes on in slices: no sleep.
+    has_slices: bool,
     spare_in: Vec<Vec<u8>>,
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
@@ -102,6 +104,7 @@ impl IoThread {
             ready: Vec::new(),
             dirty: Vec::new(),
             waiting: Vec::new(),
+            has_slices: false,
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
@@ -154,10 +157,12 @@ impl IoThread {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let slices = self.waiting.iter().any(|_| true);
-        if !self.ready.is_empty() || slices {
-            // Someone waits for us: look at sockets without sleeping. A client parked on a shard is woken by mail.
-            return Some(if self.ready.is_empty() { Duration::from_micros(100) } else { Duration::ZERO });
+        if !self.ready.is_empty() || self.has_slices {
+            return Some(Duration::ZERO);
+        }
+        if !self.waiting.is_empty() {
+            // Clients parked on a shard: its release wakes us; this is for the case that the holder was cut short.
+            return Some(Duration::from_micros(100));
         }
         Some(Duration::from_nanos(self.next_cron_ns.saturating_sub(mono_ns()).max(1)))
     }
@@ -501,9 +506,16 @@ impl IoThread {
                 client.out = buffer;
             }
         }
+        let was_authenticated = client.session.authenticated;
         let needs_gate = match self.run_with(state, &mut client, pending, spans, moment, gated) {
             Ran::Next => {
                 client.consumed = pending.next as usize;
+                if client.session.authenticated != was_authenticated {
+                    // What follows was parsed under the other limits: parse it again.
+                    client.protocol_error = None;
+                    client.stopped = true;
+                    self.waiting.push(slot);
+                }
                 false
             }
             Ran::Stop { consumed } => {
@@ -567,8 +579,9 @@ impl IoThread {
                 Ok(Done::NeedsGate) => Ran::NeedsGate,
                 Ok(Done::Busy(shard)) => {
                     state.stats.parked += 1;
-                    client.waiting = Waiting::Shard;
-                    node.keyspace.wait_for(shard, self.index as u32);
+                    if node.keyspace.wait_for(shard, self.index as u32) == structures::lock::Waiting::Registered {
+                        client.waiting = Waiting::Shard { since_tick: state.stats.ticks };
+                    }
                     Ran::Stop { consumed: false }
                 }
                 // No shard was held, or the process would have ended: the connection pays.
@@ -581,6 +594,7 @@ impl IoThread {
 
     /// Clients whose command waits: on a shard, for its next slice, for a worker.
     fn run_waiting(&mut self, state: &mut ThreadState, moment: &Moment) {
+        self.has_slices = false;
         for slot in std::mem::take(&mut self.waiting) {
             let Some(mut client) = state.clients.take(slot) else { continue };
             match client.waiting {
@@ -591,10 +605,17 @@ impl IoThread {
                             self.dirty.push(slot);
                         }
                     } else {
+                        self.has_slices = true;
                         self.waiting.push(slot);
                     }
                 }
-                Waiting::Shard => client.waiting = Waiting::No,
+                // Parked in this tick: the holder's release, or a tenth of a millisecond, brings the next look.
+                Waiting::Shard { since_tick } if since_tick == state.stats.ticks => {
+                    self.waiting.push(slot);
+                    state.clients.put_back(slot, client);
+                    continue;
+                }
+                Waiting::Shard { .. } => client.waiting = Waiting::No,
                 Waiting::No | Waiting::Worker => {}
             }
             self.settle_input(&mut client);
@@ -751,18 +772,35 @@ enum Ran {
 #[cold]
 fn refuse_unknown(node: &Node, state: &mut ThreadState, client: &mut Client, args: &Args<'_>) -> Ran {
     if crate::listener::is_http(args.get(0)) {
+        crate::log::warning(&format!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Brasa. This \
+             is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your instance. \
+             Connection from {} aborted.",
+            client.meta.addr
+        ));
+        // Not even replies to what came before: a web page must learn nothing.
+        client.out.truncate(client.sent);
+        client.meta.killed = true;
         return Ran::Close;
     }
     if let Err(error) = node.registry.find(args) {
-        let text = error.to_string();
+        let text = if client.session.authenticated {
+            error.to_string()
+        } else {
+            "NOAUTH Authentication required.".to_owned()
+        };
         if let Some(multi) = &mut client.session.multi {
-            multi.aborted = true;
+            multi.abort();
         }
-        state.stats.count_error(text.as_bytes());
+        client.meta.last_command = u16::MAX;
         let from = client.out.len();
-        ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
-        if client.session.reply_mode != commands::session::ReplyMode::On {
+        dispatch::write_error(state, client, &text);
+        use commands::session::ReplyMode;
+        if client.session.reply_mode != ReplyMode::On {
             client.out.truncate(from);
+        }
+        if client.session.reply_mode == ReplyMode::SkipNext {
+            client.session.reply_mode = ReplyMode::On;
         }
     }
     Ran::Next

@@ -27,13 +27,12 @@ pub fn runs_at_once(command: &Command) -> bool {
 pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>) {
     let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
     if let Some(multi) = &mut client.session.multi {
-        if command.has(Flags::NO_MULTI) {
-            multi.aborted = true;
-            reply.error("ERR Command not allowed inside a transaction");
-            return;
-        }
+        client.meta.last_command = number;
         multi.denies_oom |= command.has(Flags::DENYOOM);
-        multi.queue.push((number, args.to_owned()));
+        // A transaction that cannot succeed any more needs no memory.
+        if !multi.aborted && !client.session.watch.as_ref().is_some_and(|w| w.is_dirty()) {
+            multi.queue.push((number, args.to_owned()));
+        }
         reply.simple("QUEUED");
     }
 }
@@ -53,6 +52,7 @@ pub fn transaction(
                 return Err(CommandError::text("ERR MULTI calls can not be nested"));
             }
             client.session.multi = Some(Box::new(Multi::default()));
+            client.session.used_multi = true;
         }
         "discard" => {
             if client.session.multi.is_none() {
@@ -63,9 +63,6 @@ pub fn transaction(
         }
         "unwatch" => unwatch_all(node, state, moment, client)?,
         _ => {
-            if client.session.multi.is_some() {
-                return Err(CommandError::text("ERR WATCH inside MULTI is not allowed"));
-            }
             if let Some(busy) = watch(node, state, args, moment, client) {
                 return Ok(Outcome::Busy(busy));
             }
@@ -91,6 +88,8 @@ fn watch(
     let db = client.session.db;
     let id = client.session.id;
     let mut space = Space::new(&node.keyspace, &mut state.local, locked, db, moment.now_ms, moment.access);
+    // Watching already prepares a transaction.
+    client.session.used_multi = true;
     let watch = client.session.watch.get_or_insert_default();
     for key in keys {
         if watch.keys.iter().any(|w| w.db == db && w.key == key.bytes) {
@@ -182,12 +181,15 @@ pub fn exec(
     }
     ReplyWriter::new(&mut client.out, client.session.resp).array(multi.queue.len());
     state.in_unit = true;
+    let bytes = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
+    client.session.executing = Some((multi.queue.len(), bytes));
     let mut locked = Some(locked);
     for (number, args) in &multi.queue {
         let Some(held) = locked.take() else { break };
         locked = Some(exec_one(node, state, *number, &args.as_args(), moment, held, client));
     }
     state.in_unit = false;
+    client.session.executing = None;
     commit(node, &mut state.local, moment);
     drop(locked);
     Ok(Outcome::Done)
@@ -219,10 +221,8 @@ fn exec_one(
     };
     if let Some(error) = error {
         state.stats.commands[usize::from(number)].failed += 1;
-        let text = error.to_string();
-        state.stats.count_error(text.as_bytes());
         client.out.truncate(reply_from);
-        ReplyWriter::new(&mut client.out, client.session.resp).error(&text);
+        crate::dispatch::write_error(state, client, &error.to_string());
     }
     crate::dispatch::account_in_unit(node, state, number, args, moment, client, reply_from);
     locked

@@ -63,6 +63,8 @@ pub struct Node {
     pub threads: Vec<Thread>,
     /// Commands by name.
     pub registry: Registry,
+    /// The number of EXEC, which CLIENT LIST shows for the commands of a running transaction.
+    pub exec_number: u16,
     /// Parameters in force, for running code.
     pub settings: Settings,
     /// Parameters, for CONFIG.

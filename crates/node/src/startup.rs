@@ -126,6 +126,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         keyspace: Keyspace::new(KeyspaceOptions { hasher, databases }),
         gate: keyspace::gate::Gate::new(threads),
         threads: Node::make_threads(threads, &registry, effect_log.as_ref())?,
+        exec_number: registry.find_name(b"exec").unwrap_or(u16::MAX),
         effect_log,
         effect_log_failed: AtomicBool::new(false),
         registry,

@@ -197,7 +197,7 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -227,5 +227,85 @@ mod tests {
             }
         });
         assert_eq!(*mutex.lock_blocking(), 200_000);
+    }
+}
+
+/// Every interleaving, `RUSTFLAGS="--cfg loom" cargo test -p structures --lib --release lock`.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::cell::UnsafeCell;
+    use loom::sync::{Arc, Notify};
+    use loom::thread;
+
+    use super::*;
+
+    /// The lock, what it guards, and each thread's wake-up (kept until taken, as an eventfd's).
+    struct World {
+        lock: RawLock,
+        guarded: UnsafeCell<u32>,
+        woken: Vec<Notify>,
+    }
+
+    impl World {
+        fn new(threads: usize) -> Arc<World> {
+            let woken = (0..threads).map(|_| Notify::new()).collect();
+            Arc::new(World { lock: RawLock::new(), guarded: UnsafeCell::new(0), woken })
+        }
+
+        /// Lets go and wakes whom the release names.
+        fn release(&self) {
+            let named = self.lock.release();
+            for (thread, woken) in self.woken.iter().enumerate() {
+                if named & (1 << thread) != 0 {
+                    woken.notify();
+                }
+            }
+        }
+
+        /// One unit of work as an event loop does it: tries, parks when registered, and only then waits. A wake-up
+        /// that nobody sends is a deadlock, which the model reports.
+        fn work(&self, thread: usize) {
+            loop {
+                if self.lock.try_acquire() {
+                    // SAFETY: the lock is held; the model checks that nobody else is here.
+                    self.guarded.with_mut(|n| unsafe { *n += 1 });
+                    return self.release();
+                }
+                match self.lock.wait(thread as u32) {
+                    Waiting::Registered => self.woken[thread].wait(),
+                    Waiting::Retry => thread::yield_now(),
+                }
+            }
+        }
+    }
+
+    fn check(threads: usize, preemptions: Option<usize>) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = preemptions;
+        model.check(move || {
+            let world = World::new(threads);
+            let others: Vec<_> = (1..threads)
+                .map(|thread| {
+                    let world = world.clone();
+                    thread::spawn(move || world.work(thread))
+                })
+                .collect();
+            world.work(0);
+            for other in others {
+                other.join().expect("no thread failed");
+            }
+            // SAFETY: all threads have ended.
+            world.guarded.with(|n| assert_eq!(unsafe { *n }, threads as u32));
+        });
+    }
+
+    #[test]
+    fn one_waiter_is_always_woken() {
+        check(2, None);
+    }
+
+    #[test]
+    fn two_waiters_and_releases_between_lose_nobody() {
+        check(3, Some(3));
     }
 }

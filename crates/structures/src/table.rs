@@ -272,6 +272,16 @@ impl Table {
     /// A key that is in the table from the first call of a full iteration to the last is visited exactly once,
     /// whatever resizes happen in between.
     pub fn scan<'t>(&'t self, from: u32, want: usize, mut visit: impl FnMut(EntryRef<'t>)) -> Option<u32> {
+        self.scan_orders(from, want, |_, entry| visit(entry))
+    }
+
+    /// [`Self::scan`] that tells each key's order as well.
+    pub fn scan_orders<'t>(
+        &'t self,
+        from: u32,
+        want: usize,
+        mut visit: impl FnMut(u32, EntryRef<'t>),
+    ) -> Option<u32> {
         let mut order = from;
         let mut seen = 0;
         while order < ORDER_END {
@@ -284,7 +294,7 @@ impl Table {
             array.visit_home(home, |o, entry| {
                 if o >= order && o < end {
                     seen += 1;
-                    visit(entry);
+                    visit(o, entry);
                 }
             });
             order = end;

@@ -4,6 +4,7 @@
 //! `DIFFERENTIAL_RIGHT=valkey` the oracle is compared with itself, which checks the tester: it must find nothing.
 
 use testkit::differential::campaign::Campaign;
+use testkit::differential::families;
 use testkit::differential::generate::Settings;
 use testkit::differential::regressions::REGRESSIONS;
 use testkit::server::{Kind, Launch};
@@ -71,4 +72,20 @@ fn random_commands_with_slot_sharding_and_a_hot_tag() {
     // Other commands than the run before.
     campaign.seed = campaign.seed.wrapping_add(1000);
     check(&campaign);
+}
+
+/// A tester that finds nothing proves nothing: two servers that differ must be told apart, in a few steps.
+#[test]
+fn redis_is_told_from_valkey() {
+    let campaign = Campaign {
+        right: (Kind::Redis, Launch::new(Kind::Redis)),
+        settings: Settings { families: families::named("string").unwrap(), ..Settings::default() },
+        commands: 5000,
+        ..Campaign::new(Launch::new(Kind::Redis))
+    };
+    let failure = campaign.run().unwrap_or_else(|error| panic!("{error}")).failure;
+    let report = failure.expect("Redis 7.0 has no MSETEX, DELIFEQ or SET IFEQ");
+    let steps =
+        report.split("minimised to ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    assert!(steps.is_some_and(|steps| steps <= 4), "{report}");
 }

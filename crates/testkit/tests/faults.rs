@@ -29,15 +29,33 @@ fn check(name: &str) {
     let expected = observe(name, Kind::Valkey);
     let observed = observe(name, right);
     assert!(!expected.is_empty(), "a script must observe something");
-    let lines = expected.lines().zip(observed.lines()).filter(|(left, right)| left != right);
-    let different: Vec<String> =
-        lines.map(|(left, right)| format!("  valkey {left}\n  {:6} {right}", right_name)).collect();
-    let (left, right) = (expected.lines().count(), observed.lines().count());
-    assert!(
-        different.is_empty() && left == right,
-        "{name}: {left} lines against {right}\n{}",
-        different.join("\n")
-    );
+    let differences = differences(&expected, &observed, right_name);
+    assert!(expected == observed, "{name}:\n{differences}");
+}
+
+/// Lines that only one side has, by their longest common subsequence.
+fn differences(left: &str, right: &str, right_name: &str) -> String {
+    let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
+    let mut longest = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
+    for (i, l) in left.iter().enumerate().rev() {
+        for (j, r) in right.iter().enumerate().rev() {
+            longest[i][j] =
+                if l == r { longest[i + 1][j + 1] + 1 } else { longest[i + 1][j].max(longest[i][j + 1]) };
+        }
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < left.len() || j < right.len() {
+        if i < left.len() && j < right.len() && left[i] == right[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == right.len() || (i < left.len() && longest[i + 1][j] >= longest[i][j + 1]) {
+            lines.push(format!("  only valkey: {}", left[i]));
+            i += 1;
+        } else {
+            lines.push(format!("  only {right_name}: {}", right[j]));
+            j += 1;
+        }
+    }
+    lines.join("\n")
 }
 
 macro_rules! scripts {

@@ -195,7 +195,13 @@ const PICTURE_MAX: (usize, usize) = (500, 200);
 pub fn lolwut(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let mut from = 1;
     if args.is(1, "VERSION") && args.len() > 2 {
-        parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
+        let version = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
+        if ![5, 6, 9].contains(&version) {
+            // No picture came with those.
+            let text = format!("Valkey ver.{VALKEY_VERSION}\n");
+            ctx.data.reply.verbatim(b"txt", text.as_bytes());
+            return Ok(Outcome::Done);
+        }
         from = 3;
     }
     let (columns, rows) = match (args.try_get(from), args.try_get(from + 1)) {

@@ -44,6 +44,9 @@ struct Arguments {
     /// Go on after mismatches and list their kinds, the most frequent first.
     #[arg(long)]
     survey: bool,
+    /// Stop after this many kinds of failure; the rest of a failing sequence is left out.
+    #[arg(long, default_value_t = 1)]
+    failures: usize,
     /// Also make a few keys of other types.
     #[arg(long)]
     collections: bool,
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         only: arguments.only,
         minimise: arguments.minimise,
         survey: arguments.survey,
+        failures_max: arguments.failures,
     };
     let outcome = match campaign.run() {
         Ok(outcome) => outcome,

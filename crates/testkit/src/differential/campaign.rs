@@ -1,6 +1,6 @@
 //! Runs many sequences against two servers, and reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub struct Campaign {
     pub minimise: bool,
     /// Whether to go on after mismatches and to list them by kind.
     pub survey: bool,
+    /// After how many kinds of failure to stop. What follows a mismatch in its sequence is never looked at.
+    pub failures_max: usize,
 }
 
 /// How a campaign ended.
@@ -64,6 +66,7 @@ impl Campaign {
             only: None,
             minimise: true,
             survey: false,
+            failures_max: 1,
         }
     }
 
@@ -83,7 +86,8 @@ impl Campaign {
     pub fn run(&self) -> Result<Outcome, PairError> {
         let began = Instant::now();
         let (mut pair, mut coverage) = self.start()?;
-        let mut failure = None;
+        let mut reports: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut kinds: BTreeMap<String, (usize, String)> = BTreeMap::new();
         if self.survey {
             pair.survey();
@@ -97,9 +101,13 @@ impl Campaign {
                 for mismatch in pair.take_survey().into_iter().chain(found) {
                     note(&mut kinds, &steps, index, &mismatch);
                 }
-            } else if let Some(mismatch) = found {
-                failure = Some(self.report(&mut pair, index, seed, &steps, mismatch)?);
-                break;
+            } else if let Some(mismatch) = found
+                && seen.insert(kind_of(&mismatch))
+            {
+                reports.push(self.report(&mut pair, index, seed, &steps, mismatch)?);
+                if reports.len() == self.failures_max {
+                    break;
+                }
             }
             if self.only.is_some() {
                 break;
@@ -107,8 +115,9 @@ impl Campaign {
             index += 1;
         }
         if !kinds.is_empty() {
-            failure = Some(survey_text(&kinds));
+            reports.push(survey_text(&kinds));
         }
+        let failure = (!reports.is_empty()).then(|| reports.join("\n"));
         Ok(Outcome { compared: coverage.total(), coverage, failure, elapsed: began.elapsed() })
     }
 
@@ -179,16 +188,19 @@ fn describe(steps: &[Step], mismatch: &Mismatch) -> String {
     text
 }
 
-/// Notes one mismatch of a survey under its command and the beginnings of both replies.
-fn note(kinds: &mut BTreeMap<String, (usize, String)>, steps: &[Step], index: u64, mismatch: &Mismatch) {
+/// What kind of mismatch it is: its command and the beginnings of both replies.
+fn kind_of(mismatch: &Mismatch) -> String {
     let begin = |reply: &[u8]| match reply.first() {
         Some(b'-') => escape(&reply[..reply.len().min(45)], 45),
         Some(&kind) => (kind as char).to_string(),
         None => "nothing".into(),
     };
-    let key =
-        format!("{} | left {} | right {}", mismatch.command, begin(&mismatch.left), begin(&mismatch.right));
-    let entry = kinds.entry(key).or_insert_with(|| {
+    format!("{} | left {} | right {}", mismatch.command, begin(&mismatch.left), begin(&mismatch.right))
+}
+
+/// Notes one mismatch of a survey.
+fn note(kinds: &mut BTreeMap<String, (usize, String)>, steps: &[Step], index: u64, mismatch: &Mismatch) {
+    let entry = kinds.entry(kind_of(mismatch)).or_insert_with(|| {
         let line = steps.get(mismatch.step).map_or_else(String::new, |step| step.line(120));
         let example = format!(
             "    sequence {index} step {}: {line}\n    {}\n    left  {}\n    right {}\n",

@@ -69,9 +69,14 @@ pub fn same_members(_: &Call, left: &Value, right: &Value) -> Outcome {
 pub fn same_keys(call: &Call, left: &Value, right: &Value) -> Outcome {
     same_type(left, right)?;
     let keys = |value: &Value| {
-        // Databases that hold keys have a nested entry; allocators differ in what they tell.
+        // Valkey lists databases that were ever used, even empty ones; allocators differ in what they tell.
         let mut keys: Vec<String> = value.pairs().map(|(key, _)| escape(key.text, 80)).collect();
-        keys.retain(|key| !call.brasa || !key.starts_with("allocator"));
+        // Valkey also lists databases that held keys once.
+        keys.retain(|key| {
+            !call.brasa
+                || !(key.starts_with("allocator")
+                    || key.starts_with("db.") && key != "db.dict.rehashing.count")
+        });
         keys.sort();
         keys
     };
@@ -90,10 +95,16 @@ pub fn scan(_: &Call, left: &Value, right: &Value) -> Outcome {
     check(shape(left) && shape(right), "SCAN returns a cursor and an array")
 }
 
-/// Says on which line two texts first differ.
+/// Says on which line two texts first differ: in which words, when there are as many on both sides.
 fn same_text(left: &str, right: &str) -> Outcome {
     for (l, r) in left.lines().zip(right.lines()) {
         if l != r {
+            let (words, others): (Vec<&str>, Vec<&str>) = (l.split(' ').collect(), r.split(' ').collect());
+            if words.len() == others.len() && words.len() > 1 {
+                let pairs = words.iter().zip(&others).filter(|(l, r)| l != r);
+                let text: Vec<String> = pairs.map(|(l, r)| format!("{l} against {r}")).collect();
+                return Err(format!("{} ({})", escape(text.join("; ").as_bytes(), 800), words[0]));
+            }
             return Err(format!(
                 "\"{}\" against \"{}\"",
                 escape(l.as_bytes(), 400),
@@ -122,6 +133,7 @@ const CLIENT_FIELDS: &[&str] = &[
     "qbuf-free",
     "argv-mem",
     "multi-mem",
+    "watch",
     "rbs",
     "rbp",
     "obl",
@@ -246,16 +258,18 @@ pub fn slowlog(_: &Call, left: &Value, right: &Value) -> Outcome {
 }
 
 /// The same commands; each with its calls and a histogram.
-pub fn latency_histogram(_: &Call, left: &Value, right: &Value) -> Outcome {
+pub fn latency_histogram(call: &Call, left: &Value, right: &Value) -> Outcome {
     same_type(left, right)?;
     let text = |value: &Value| {
         let mut lines: Vec<String> = value
             .pairs()
+            .filter(|(name, _)| !call.brasa || name.text != b"config|get")
+            // Valkey calls CONFIG GET itself when FUNCTION FLUSH sets up its interpreter anew.
+            .filter(|(name, _)| !call.brasa || name.text != b"config|get")
             .map(|(name, fields)| {
                 let names: Vec<String> = fields.pairs().map(|(key, _)| escape(key.text, 40)).collect();
                 format!("{} {}", escape(name.text, 60), names.join(" "))
             })
-            // How often SCAN runs depends on how many keys a call returns.
             .collect();
         lines.sort();
         lines.join("\n")
@@ -333,7 +347,21 @@ fn without(map: &Value, keys: &[&[u8]]) -> String {
     let pairs: BTreeMap<&[u8], String> = map
         .pairs()
         .filter(|(key, _)| !keys.contains(&key.text))
-        .map(|(key, value)| (key.text, canonical(value)))
+        .map(|(key, value)| {
+            // Arguments nest, each with its own prose.
+            let nested = key.text == b"arguments" && keys.contains(&&b"summary"[..]);
+            let shown = if nested {
+                value
+                    .items
+                    .iter()
+                    .map(|argument| without(argument, &[b"summary"]))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            } else {
+                canonical(value)
+            };
+            (key.text, shown)
+        })
         .collect();
     let parts: Vec<String> =
         pairs.iter().map(|(key, value)| format!("{}={value}", escape(key, 40))).collect();
@@ -356,8 +384,12 @@ pub fn command_docs(call: &Call, left: &Value, right: &Value) -> Outcome {
 }
 
 fn docs_entry(call: &Call, name: &str, doc: &Value) -> String {
-    let prose: &[&[u8]] = &[b"summary", b"complexity", b"history", b"subcommands", b"replaced_by"];
+    let prose: &[&[u8]] =
+        &[b"summary", b"complexity", b"history", b"subcommands", b"replaced_by", b"arguments"];
     let mut text = format!("{name} {}", without(doc, prose));
+    if let Some((_, arguments)) = doc.pairs().find(|(key, _)| key.text == b"arguments") {
+        text += &docs_arguments(arguments);
+    }
     if let Some((_, subcommands)) = doc.pairs().find(|(key, _)| key.text == b"subcommands") {
         let mut nested: Vec<String> = subcommands
             .pairs()
@@ -366,6 +398,18 @@ fn docs_entry(call: &Call, name: &str, doc: &Value) -> String {
             .collect();
         nested.sort();
         let _ = write!(text, " ({})", nested.join("; "));
+    }
+    text
+}
+
+/// Arguments of COMMAND DOCS, each a map with perhaps arguments of its own.
+fn docs_arguments(arguments: &Value) -> String {
+    let mut text = String::new();
+    for argument in &arguments.items {
+        let _ = write!(text, " {}", without(argument, &[b"summary", b"arguments"]));
+        if let Some((_, nested)) = argument.pairs().find(|(key, _)| key.text == b"arguments") {
+            let _ = write!(text, "({} )", docs_arguments(nested));
+        }
     }
     text
 }

@@ -54,6 +54,74 @@ pub const REGRESSIONS: &[Regression] = &[
         case: Case::Script(&["0 SET k v PX 3", "+0 !pause 12 k", "0 DBSIZE", "0 INFO keyspace", "0 GET k"]),
     },
     Regression {
+        name: "a refused command uses up CLIENT REPLY SKIP",
+        case: Case::Script(&[
+            r#"0 !raw "CLIENT REPLY SKIP\r\nNOPE x\r\nGET\r\nPING\r\n""#,
+            r#"0 !raw "CLIENT REPLY SKIP\r\nGET\r\nNOPE\r\nPING\r\n""#,
+        ]),
+    },
+    Regression {
+        name: "a transaction that cannot succeed any more forgets its queue",
+        case: Case::Script(&[
+            "0 MULTI",
+            "0 GET k",
+            "1 CLIENT LIST",
+            "0 GET",
+            "1 CLIENT LIST",
+            "0 GET k",
+            "1 CLIENT LIST",
+        ]),
+    },
+    Regression {
+        name: "arity inside a transaction is that of the queued command",
+        case: Case::Script(&[
+            "0 MULTI",
+            "0 UNWATCH",
+            "0 EXEC",
+            "0 WATCH k",
+            "0 MULTI",
+            "0 UNWATCH",
+            "0 EXEC extra",
+            "0 EXEC",
+        ]),
+    },
+    Regression {
+        name: "corrupted HyperLogLogs are told from other strings",
+        case: Case::Script(&[
+            "0 SET h:3 408136",
+            "0 PFADD h:1 cccebdfcbaebbccbbdba 10",
+            "0 BITFIELD h:1 GET u63 288 INCRBY u7 261 65",
+            "0 PFMERGE h:5 h:5 h:1 h:3",
+            "0 PFCOUNT h:1 h:3",
+            "0 PFCOUNT h:3 h:1",
+        ]),
+    },
+    Regression {
+        name: "error texts lose line ends at their end",
+        case: Case::Script(&[
+            r#"0 EXPIRE k 100 "\r\n""#,
+            r#"0 EXPIRE k 100 "a\r\nb\n""#,
+            r#"0 CLIENT "\r\n""#,
+        ]),
+    },
+    Regression {
+        name: "an unknown command is no news to whoever has not authenticated",
+        case: Case::Script(&[
+            "0 CONFIG SET requirepass brasa-test",
+            "1 !reconnect",
+            "1 NOPE",
+            "1 GET",
+            "1 MULTI",
+            "0 MSET a 1 b 2 c 3 d 4 e 5 f 6",
+            "2 MSET a 1 b 2 c 3 d 4 e 5 f 6",
+            "0 CONFIG SET requirepass \"\"",
+        ]),
+    },
+    Regression {
+        name: "a push waits for the end of the transaction",
+        case: Case::Script(&["0 HELLO 3", "0 MULTI", "0 DEBUG PROTOCOL push", "0 PING", "0 EXEC", "0 PING"]),
+    },
+    Regression {
         name: "the whole pool of one family",
         case: Case::Seed { seed: 1, count: 500, families: "string,generic" },
     },

@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
-use std::time::Duration;
 
 use super::{CLOSE_MAX, FaultError, SILENCE, Transcript, with_server};
 use crate::client::Client;

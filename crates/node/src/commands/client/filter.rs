@@ -181,7 +181,15 @@ impl<'a> Filter<'a> {
         let mut at = from;
         while let Some(option) = args.try_get(at) {
             let option = String::from_utf8_lossy(option).to_ascii_uppercase();
-            let value = args.try_get(at + 1).ok_or(CommandError::Syntax)?;
+            let Some(value) = args.try_get(at + 1) else {
+                // An ID at the very end, behind other options, is an empty list of numbers.
+                match option.as_str() {
+                    "ID" if at > from => filter.wanted.ids = Some(filter.wanted.ids.unwrap_or_default()),
+                    "NOT-ID" if at > from => {}
+                    _ => return Err(CommandError::Syntax),
+                }
+                break;
+            };
             at = match (option.as_str(), option.strip_prefix("NOT-")) {
                 ("MAXAGE", _) => {
                     filter.age_min_seconds = Some(seconds("maxage", value)?);

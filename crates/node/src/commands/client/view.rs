@@ -85,7 +85,7 @@ impl<'a> View<'a> {
             .as_ref()
             .is_some_and(|watch| watch.dirty.load(std::sync::atomic::Ordering::Relaxed));
         let letters = [
-            ('x', self.session.multi.is_some()),
+            ('x', self.session.multi.is_some() || self.session.executing.is_some()),
             ('b', self.is_blocked),
             ('d', watches_changed_key),
             ('c', self.session.close_after_reply),
@@ -107,15 +107,16 @@ impl<'a> View<'a> {
     /// Writes the line, newline included.
     pub fn write_line(&self, line: &mut Vec<u8>, node: &Node, now_ms: i64) {
         let (session, meta, buffers) = (self.session, self.meta, self.buffers);
-        let (queued, queued_bytes) = match &session.multi {
-            Some(multi) => {
+        let (queued, queued_bytes) = match (&session.multi, session.executing) {
+            (Some(multi), _) => {
                 let bytes: usize = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
                 (multi.queue.len() as i64, bytes)
             }
-            // Watching already prepares a transaction.
-            None => (if session.watch.is_some() { 0 } else { -1 }, 0),
+            (None, Some((count, bytes))) => (count as i64, bytes),
+            (None, None) => (if session.used_multi { 0 } else { -1 }, 0),
         };
-        let watched = session.watch.as_ref().map_or(0, |watch| watch.keys.len());
+        // Once a watched key changed there is nothing left to watch for.
+        let watched = session.watch.as_ref().filter(|w| !w.is_dirty()).map_or(0, |watch| watch.keys.len());
         let command =
             if self.command == u16::MAX { "NULL" } else { node.registry.get(self.command).facts.name };
         let events = if self.wants_write { "rw" } else { "r" };

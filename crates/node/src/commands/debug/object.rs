@@ -65,8 +65,12 @@ pub(super) fn object(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     if !args.is(3, "fast") {
         let _ = write!(text, " serializedlength:{}", serialized_bytes(entry));
     }
-    let idle = if is_lfu { 0 } else { idle_seconds(entry.access(), now_ms) };
-    let _ = write!(text, " lru:{} lru_seconds_idle:{idle}", entry.access());
+    let access = entry.access();
+    let _ = if is_lfu {
+        write!(text, " lfu_freq:{} lfu_access_time_minutes:{}", access & 0xff, access >> 8)
+    } else {
+        write!(text, " lru:{access} lru_seconds_idle:{}", idle_seconds(access, now_ms))
+    };
     ctx.data.reply.simple(&text);
     Ok(Outcome::Done)
 }

@@ -166,7 +166,7 @@ impl ClientFigures {
     }
 
     fn add_watches(&mut self, session: &commands::Session, keys: &mut WatchedKeys) {
-        let Some(watch) = session.watch.as_ref().filter(|w| !w.keys.is_empty()) else { return };
+        let Some(watch) = session.watch.as_ref().filter(|w| !w.keys.is_empty() && !w.is_dirty()) else { return };
         self.watching += 1;
         keys.extend(watch.keys.iter().map(|w| (w.db, w.key.clone())));
     }
@@ -177,7 +177,7 @@ impl ClientFigures {
             self.output_max = self.output_max.max(client.out.capacity());
             self.memory_bytes += Client::memory_bytes(client);
             self.add_watches(&client.session, keys);
-            self.parked += usize::from(matches!(client.waiting, Waiting::Shard));
+            self.parked += usize::from(matches!(client.waiting, Waiting::Shard { .. }));
         }
     }
 }

@@ -27,22 +27,106 @@ const START_MS: i64 = 1_800_000_000_000;
 /// Strings may not grow beyond it: a few chunks, so that a run stays short.
 const STRING_MAX_BYTES: u64 = 70_000;
 
-const KEYS: &[&[u8]] = &[b"a", b"b", b"c", b"d", b"e", b"", b"\x00\xff", b"a key of more than thirty-two bytes in all"];
+const KEYS: &[&[u8]] =
+    &[b"a", b"b", b"c", b"d", b"e", b"", b"\x00\xff", b"a key of more than thirty-two bytes in all"];
 
 const NUMBERS: &[&[u8]] = &[
-    b"0", b"1", b"-1", b"2", b"7", b"10", b"63", b"64", b"100", b"1000", b"-5", b"65535", b"4294967295",
-    b"4294967296", b"536870912", b"2147483647", b"-2147483648", b"9223372036854775807", b"-9223372036854775808",
-    b"9223372036854775808", b"18446744073709551615", b"1800000000", b"1800000000000", b"1800000000001", b"00",
-    b"-0", b"+1", b" 1", b"1 ", b"0x10", b"1e3", b"0.5", b"-1.25", b"3.0e3", b"1e308", b"1e4932", b"inf", b"-inf",
-    b"nan", b"1.7976931348623157e309", b"", b".", b"-",
+    b"0",
+    b"1",
+    b"-1",
+    b"2",
+    b"7",
+    b"10",
+    b"63",
+    b"64",
+    b"100",
+    b"1000",
+    b"-5",
+    b"65535",
+    b"4294967295",
+    b"4294967296",
+    b"536870912",
+    b"2147483647",
+    b"-2147483648",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"18446744073709551615",
+    b"1800000000",
+    b"1800000000000",
+    b"1800000000001",
+    b"00",
+    b"-0",
+    b"+1",
+    b" 1",
+    b"1 ",
+    b"0x10",
+    b"1e3",
+    b"0.5",
+    b"-1.25",
+    b"3.0e3",
+    b"1e308",
+    b"1e4932",
+    b"inf",
+    b"-inf",
+    b"nan",
+    b"1.7976931348623157e309",
+    b"",
+    b".",
+    b"-",
 ];
 
 const WORDS: &[&[u8]] = &[
-    b"u8", b"i8", b"u1", b"u63", b"u64", b"i64", b"i65", b"u0", b"#0", b"#3", b"#-1", b"get", b"set", b"incrby",
-    b"overflow", b"wrap", b"sat", b"fail", b"and", b"or", b"xor", b"not", b"diff", b"diff1", b"andor", b"one", b"byte",
-    b"bit", b"*", b"a*", b"[a-c]", b"[", b"\\", b"?", b"[^a]", b"string", b"hash", b"hello", b"0123456789",
-    b"\xff\x00\x80", b"HYLL", b"getreg", b"decode", b"encoding", b"todense", b"keepttl", b"persist", b"ifeq",
-    b"withvalues", b"fields",
+    b"u8",
+    b"i8",
+    b"u1",
+    b"u63",
+    b"u64",
+    b"i64",
+    b"i65",
+    b"u0",
+    b"#0",
+    b"#3",
+    b"#-1",
+    b"get",
+    b"set",
+    b"incrby",
+    b"overflow",
+    b"wrap",
+    b"sat",
+    b"fail",
+    b"and",
+    b"or",
+    b"xor",
+    b"not",
+    b"diff",
+    b"diff1",
+    b"andor",
+    b"one",
+    b"byte",
+    b"bit",
+    b"*",
+    b"a*",
+    b"[a-c]",
+    b"[",
+    b"\\",
+    b"?",
+    b"[^a]",
+    b"string",
+    b"hash",
+    b"hello",
+    b"0123456789",
+    b"\xff\x00\x80",
+    b"HYLL",
+    b"getreg",
+    b"decode",
+    b"encoding",
+    b"todense",
+    b"keepttl",
+    b"persist",
+    b"ifeq",
+    b"withvalues",
+    b"fields",
 ];
 
 const PFDEBUG: &[&[u8]] = &[b"getreg", b"decode", b"encoding", b"todense", b"simd"];
@@ -145,7 +229,8 @@ impl<'a> Choices<'a> {
     }
 
     fn argv(&mut self, spec: &Spec, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let mut argv: Vec<Vec<u8>> = spec.facts.name.split('|').map(|word| word.as_bytes().to_vec()).collect();
+        let mut argv: Vec<Vec<u8>> =
+            spec.facts.name.split('|').map(|word| word.as_bytes().to_vec()).collect();
         if self.byte() % 4 > 0 {
             for arg in spec.facts.args {
                 self.grammatical(arg, words, &mut argv);
@@ -217,7 +302,9 @@ fn places<'a>(hasher: &KeyHasher, spec: &Spec, argv: &[&'a [u8]]) -> Vec<Key<'a>
 fn find(argv: &[&[u8]]) -> &'static Spec {
     let name = |words: &[&[u8]]| words.join(&b'|').to_ascii_lowercase();
     let row = |name: Vec<u8>| rows().find(|spec| spec.facts.name.as_bytes() == name);
-    row(name(&argv[..argv.len().min(2)])).or_else(|| row(name(&argv[..1]))).expect("effects are data commands")
+    row(name(&argv[..argv.len().min(2)]))
+        .or_else(|| row(name(&argv[..1])))
+        .expect("effects are data commands")
 }
 
 impl Side {
@@ -259,7 +346,8 @@ impl Side {
     fn run(&mut self, spec: &Spec, argv: &[&[u8]], now_ms: i64) -> Result<Vec<u8>, CommandError> {
         let name = spec.facts.name;
         let owned: OwnedArgs = argv.iter().copied().collect();
-        let locked = self.keyspace.lock(&places(&self.keyspace.hasher, spec, argv)).expect("nobody else is here");
+        let locked =
+            self.keyspace.lock(&places(&self.keyspace.hasher, spec, argv)).expect("nobody else is here");
         let before = self.local.counters;
         let mut out = Vec::new();
         let mut result = self.unit(locked, now_ms, &mut out, |ctx| (spec.run)(ctx, &owned.as_args()));
@@ -276,7 +364,9 @@ impl Side {
         match result {
             Ok(Outcome::Done) => {}
             // A test of the build that takes seconds and no arguments.
-            Ok(Outcome::Worker(_)) if name == "pfselftest" => ReplyWriter::new(&mut out, self.session.resp).ok(),
+            Ok(Outcome::Worker(_)) if name == "pfselftest" => {
+                ReplyWriter::new(&mut out, self.session.resp).ok()
+            }
             Ok(Outcome::Worker(job)) => out.extend(job()),
             Ok(_) => panic!("{name} waits although nobody else is here"),
             Err(error) => {
@@ -338,7 +428,13 @@ impl World {
         }
         words.sort();
         words.dedup();
-        World { first: Side::new(true), copy: Side::new(false), now_ms: START_MS, words, calls: BTreeMap::new() }
+        World {
+            first: Side::new(true),
+            copy: Side::new(false),
+            now_ms: START_MS,
+            words,
+            calls: BTreeMap::new(),
+        }
     }
 
     fn run(&mut self, mut choices: Choices<'_>) {
@@ -383,12 +479,18 @@ impl World {
         // An error is as good an answer as any.
         let succeeded = self.first.run(spec, argv, self.now_ms).is_ok();
         let calls = self.calls.entry(spec.facts.name).or_default();
-        if succeeded { calls.0 += 1 } else { calls.1 += 1 }
+        if succeeded {
+            calls.0 += 1
+        } else {
+            calls.1 += 1
+        }
         let effects: Vec<(u32, Vec<u8>)> =
             self.first.local.effects.iter().map(|(db, resp)| (db, resp.to_vec())).collect();
         self.first.local.effects.clear();
         for (db, resp) in effects {
-            let Ok(Some((Reply::Array(words), _))) = parse_reply(&resp) else { panic!("an effect is a command") };
+            let Ok(Some((Reply::Array(words), _))) = parse_reply(&resp) else {
+                panic!("an effect is a command")
+            };
             let effect: Vec<&[u8]> = words.iter().map(|word| word.as_bytes().expect("a string")).collect();
             self.copy.session.db = db as u16;
             let spec = find(&effect);

@@ -3,6 +3,8 @@
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod docs;
+mod suite;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of the project")]
@@ -15,11 +17,18 @@ struct Cli {
 enum Task {
     /// Measure Brasa beside its rivals
     #[command(subcommand)]
-    Bench(bench::Bench),
+    Bench(Box<bench::Bench>),
+    /// Write the pages that are made from the code's tables (--check: only compare)
+    Docs(docs::Docs),
+    /// Run test suites that others wrote against the node
+    #[command(subcommand)]
+    Suite(suite::Suite),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
-        Task::Bench(bench) => bench::run(bench),
+        Task::Bench(bench) => bench::run(*bench),
+        Task::Docs(docs) => docs::run(&docs),
+        Task::Suite(suite) => suite::run(suite),
     }
 }

@@ -37,7 +37,11 @@ enum Role {
     )]
     Node {
         /// Configuration file and directives, as for valkey-server.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CONFIG-FILE | --directive value")]
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "CONFIG-FILE | --directive value"
+        )]
         args: Vec<OsString>,
     },
     /// Look at what a node logged.
@@ -135,8 +139,8 @@ fn log_dump(folder: &std::path::Path) -> ExitCode {
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut selected = None;
-    for (_, _, effects) in &recovery.records {
-        for (db, command) in effects {
+    for record in &recovery.records {
+        for (db, command) in &record.effects {
             if selected != Some(*db) {
                 let number = db.to_string();
                 let _ = write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{number}\r\n", number.len());

@@ -53,7 +53,9 @@ impl<'a> Args<'a> {
     /// Bytes of the request in RESP.
     pub fn protocol_bytes(&self) -> usize {
         let digits = |n: usize| n.max(1).ilog10() as usize + 1;
-        self.spans.iter().map(|s| s.len as usize + digits(s.len as usize) + 5).sum::<usize>() + digits(self.len()) + 3
+        self.spans.iter().map(|s| s.len as usize + digits(s.len as usize) + 5).sum::<usize>()
+            + digits(self.len())
+            + 3
     }
 
     /// All arguments as slices.

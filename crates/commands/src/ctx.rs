@@ -1,8 +1,8 @@
 //! What a handler sees: the keyspace through its keys' locks, the reply, its session.
 
 use keyspace::{EntryRef, Key, NewValue, Space, Ttl, Value};
-use structures::object::{INLINE_MAX_BYTES, Object};
 use structures::big_string::BigString;
+use structures::object::{INLINE_MAX_BYTES, Object};
 use sys::random::Rng;
 use wire::number::{IntBuf, format_i64, parse_i64};
 use wire::resp::encode::ReplyWriter;
@@ -107,7 +107,10 @@ impl Ctx<'_> {
         let bytes = args.get(i);
         match self.first_key {
             Some((at, shard, order)) if usize::from(at) == i => Key { bytes, shard, order },
-            _ => self.space.place(bytes),
+            _ => match self.space.local.places.get(i) {
+                Some((shard, order)) => Key { bytes, shard, order },
+                None => self.space.place(bytes),
+            },
         }
     }
 

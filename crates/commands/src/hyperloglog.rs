@@ -9,7 +9,7 @@ mod tests;
 
 pub use debug::{pfdebug, pfselftest};
 
-use keyspace::{Object, Ttl};
+use keyspace::{Key, Object, Ttl};
 use structures::hll::{self, HllError};
 
 use crate::ctx::Text;
@@ -38,7 +38,15 @@ impl From<HllError> for CommandError {
 pub fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
     let found = match ctx.space.read_for_write(key) {
-        Some(entry) => Found::look(Text::of(entry)?, args)?,
+        Some(entry) => {
+            let text = Text::of(entry)?;
+            let embedded = matches!(text, Text::Bytes(_)) && !entry.is_raw();
+            let found = Found::look(text, args);
+            if embedded && !matches!(found, Err(HllError::NotHll)) {
+                ctx.space.mark_raw(key);
+            }
+            found?
+        }
         None => Found::Value(hll::create(), 2),
     };
     let changed = match found {
@@ -115,10 +123,14 @@ pub fn pfcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         Some(value) => value,
         None => text.bytes(&mut scratch),
     })?;
-    let cardinality = match header.cached {
-        Some(cardinality) => cardinality,
-        None => {
-            let mut value = text.to_vec();
+    let embedded = matches!(text, Text::Bytes(_)) && !entry.is_raw();
+    let stale = header.cached.is_none().then(|| text.to_vec());
+    if embedded {
+        ctx.space.mark_raw(key);
+    }
+    let cardinality = match stale {
+        None => header.cached.unwrap_or_default(),
+        Some(mut value) => {
             let counted = hll::count_cached(&mut value)?;
             ctx.set_edited(key, &value, Ttl::Keep);
             counted.cardinality
@@ -153,16 +165,23 @@ fn values(ctx: &mut Ctx<'_>, args: &Args<'_>, from: usize) -> Result<Vec<Option<
     let mut values = Vec::with_capacity(args.len() - from);
     for i in from..args.len() {
         let key = ctx.key(args, i);
-        values.push(match ctx.space.read(key) {
-            Some(entry) => {
-                let value = Text::of(entry)?.to_vec();
-                hll::check(&value)?;
-                Some(value)
+        match value_at(ctx, key) {
+            Ok(value) => values.push(value),
+            Err(error) => {
+                // Values are gone through one by one: a corrupt one before this is the first error.
+                hll::count(&slices(&values))?;
+                return Err(error);
             }
-            None => None,
-        });
+        }
     }
     Ok(values)
+}
+
+fn value_at(ctx: &mut Ctx<'_>, key: Key<'_>) -> Result<Option<Vec<u8>>, CommandError> {
+    let Some(entry) = ctx.space.read(key) else { return Ok(None) };
+    let value = Text::of(entry)?.to_vec();
+    hll::check(&value)?;
+    Ok(Some(value))
 }
 
 fn slices(values: &[Option<Vec<u8>>]) -> Vec<&[u8]> {

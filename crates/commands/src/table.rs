@@ -51,5 +51,9 @@ pub struct Spec {
 }
 
 /// Every family's rows.
-pub const ALL: &[&[Spec]] =
-    &[crate::bitmap::COMMANDS, crate::hyperloglog::COMMANDS, crate::keys::COMMANDS, crate::t_string::COMMANDS];
+pub const ALL: &[&[Spec]] = &[
+    crate::bitmap::COMMANDS,
+    crate::hyperloglog::COMMANDS,
+    crate::keys::COMMANDS,
+    crate::t_string::COMMANDS,
+];

@@ -19,7 +19,7 @@ mod recover;
 pub use effects::Effects;
 pub use log::{Consumer, EffectLog, Lagged, Options, Writer};
 pub use record::{Record, Seq};
-pub use recover::{Recovery, recover};
+pub use recover::{OwnedRecord, Recovery, recover};
 
 #[cfg(test)]
 mod tests;

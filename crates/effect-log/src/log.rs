@@ -74,7 +74,10 @@ impl EffectLog {
             if entry.file_name().to_string_lossy().ends_with(".seg") {
                 return Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
-                    format!("{} has segments of an earlier run: recover or move them away first", folder.display()),
+                    format!(
+                        "{} has segments of an earlier run: recover or move them away first",
+                        folder.display()
+                    ),
                 ));
             }
         }

@@ -43,7 +43,8 @@ pub fn checksum(bytes: &[u8], seed: u64) -> u64 {
     let mut h = seed ^ 0x9e37_79b9_7f4a_7c15;
     let mut words = bytes.chunks_exact(8);
     for word in &mut words {
-        h = (h ^ u64::from_le_bytes(word.try_into().expect("chunks of eight"))).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        h = (h ^ u64::from_le_bytes(word.try_into().expect("chunks of eight")))
+            .wrapping_mul(0xff51_afd7_ed55_8ccd);
         h ^= h >> 32;
     }
     for &b in words.remainder() {

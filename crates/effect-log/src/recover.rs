@@ -6,13 +6,24 @@ use std::path::Path;
 
 use sys::shm::SharedSegment;
 
-use crate::record::Record;
+use crate::record::{Record, Seq};
+
+/// A record that owns its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedRecord {
+    /// Its place.
+    pub seq: Seq,
+    /// Unix ms when it ran.
+    pub at_ms: u64,
+    /// Database and RESP command of each effect.
+    pub effects: Vec<(u32, Vec<u8>)>,
+}
 
 /// The records found, in order.
 #[derive(Debug, Default)]
 pub struct Recovery {
-    /// Sequence number, Unix ms and effects (database, RESP command) of each.
-    pub records: Vec<(u64, u64, Vec<(u32, Vec<u8>)>)>,
+    /// The records.
+    pub records: Vec<OwnedRecord>,
     /// Sequence numbers taken and never published: units that were cut off before anybody saw their reply. Nothing
     /// later depends on them, since their shards were still locked.
     pub missing: Vec<u64>,
@@ -57,7 +68,7 @@ pub fn recover(folder: &Path) -> io::Result<Recovery> {
     for (seq, (at_ms, effects)) in found {
         recovery.missing.extend(expected..seq);
         expected = seq + 1;
-        recovery.records.push((seq, at_ms, effects));
+        recovery.records.push(OwnedRecord { seq: Seq(seq), at_ms, effects });
     }
     Ok(recovery)
 }

@@ -83,9 +83,9 @@ fn threads_merge_into_one_order_and_recovery_finds_the_same() {
     assert!(seen.iter().map(|(seq, _)| *seq).eq(1..=total));
     let recovery = recover(&folder).unwrap();
     assert!(recovery.damaged.is_empty() && recovery.missing.is_empty());
-    assert!(recovery.records.iter().map(|(seq, at, _)| (*seq, *at)).eq(seen));
+    assert!(recovery.records.iter().map(|r| (r.seq.0, r.at_ms)).eq(seen));
     for thread in 0..THREADS as u32 {
-        let own = recovery.records.iter().filter(|(_, _, e)| e[0].0 == thread).map(|(_, at, _)| *at);
+        let own = recovery.records.iter().filter(|r| r.effects[0].0 == thread).map(|r| r.at_ms);
         assert!(own.eq(0..PER_THREAD), "each thread's records keep its order");
     }
     std::fs::remove_dir_all(&folder).unwrap();

@@ -393,7 +393,11 @@ fn queues_mut(shard: &mut Shard, physical: u16) -> &mut S3Fifo {
 }
 
 /// Works on a table's queues with the table in sight.
-fn with_queues<R>(shard: &mut Shard, physical: u16, work: impl FnOnce(&mut S3Fifo, &Table) -> R) -> Option<R> {
+fn with_queues<R>(
+    shard: &mut Shard,
+    physical: u16,
+    work: impl FnOnce(&mut S3Fifo, &Table) -> R,
+) -> Option<R> {
     let mut queues = std::mem::take(queues_mut(shard, physical));
     let result = shard.table(physical).map(|table| work(&mut queues, table));
     *queues_mut(shard, physical) = queues;

@@ -7,7 +7,7 @@
 use structures::entry::EntryRef;
 use structures::table::ORDER_BITS;
 
-use crate::key::{Sharding, SLOTS};
+use crate::key::{SLOTS, Sharding};
 use crate::space::Space;
 
 /// Where an iteration goes on.

@@ -229,6 +229,23 @@ impl Keyspace {
         Ok(locked)
     }
 
+    /// Asks for the memory of several keys at once, so that their cache misses overlap. Their shards are held.
+    pub fn prefetch(&self, locked: &mut Locked<'_>, physical: u16, keys: &[Key<'_>]) {
+        use sys::thread::prefetch_addr;
+        for key in keys {
+            if let Some(table) = locked.held(key.shard).and_then(|shard| shard.table(physical)) {
+                prefetch_addr(table.bucket_address(key.order));
+            }
+        }
+        for key in keys {
+            let table = locked.held(key.shard).and_then(|shard| shard.table(physical));
+            if let Some(entry) = table.and_then(|table| table.candidate_address(key.order)) {
+                prefetch_addr(entry);
+                prefetch_addr(entry + 64);
+            }
+        }
+    }
+
     /// Asks for `thread` to be woken when a busy shard comes free.
     pub fn wait_for(&self, shard: u32, thread: u32) -> Waiting {
         self.shard(shard).wait(thread)
@@ -280,6 +297,12 @@ impl<'k> Locked<'k> {
         self.guards.is_empty()
     }
 
+    /// A shard of the set.
+    fn held(&self, shard: u32) -> Option<&Shard> {
+        let at = self.guards.binary_search_by_key(&shard, |(n, _)| *n).ok()?;
+        Some(&self.guards[at].1)
+    }
+
     /// Lets go of all shards.
     pub fn release(&mut self) {
         self.guards.clear();
@@ -322,7 +345,9 @@ impl<'k> Locked<'k> {
                 }
             }
         } else {
-            self.guards.binary_search_by_key(&shard, |(n, _)| *n).expect("a handler used a key its spec does not name")
+            self.guards
+                .binary_search_by_key(&shard, |(n, _)| *n)
+                .expect("a handler used a key its spec does not name")
         };
         &mut self.guards[at].1
     }

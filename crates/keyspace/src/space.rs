@@ -61,14 +61,59 @@ pub struct Local {
     pub log: Option<effect_log::Writer>,
     /// Its counters.
     pub counters: SpaceCounters,
+    /// Places of the keys of the command under way, worked out when its shards were locked.
+    pub places: PlaceCache,
     /// Entries with objects, to be freed once no lock is held.
     garbage: Vec<EntryBox>,
+}
+
+/// Places of evenly spaced key arguments; empty outside a command with several keys.
+#[derive(Default)]
+pub struct PlaceCache {
+    first: usize,
+    step: usize,
+    places: Vec<(u32, u32)>,
+}
+
+impl PlaceCache {
+    /// Remembers the places of arguments `first`, `first + step`, ….
+    pub fn fill(&mut self, first: usize, step: usize, keys: &[Key<'_>]) {
+        (self.first, self.step) = (first, step);
+        self.places.clear();
+        self.places.extend(keys.iter().map(|k| (k.shard, k.order)));
+    }
+
+    /// Forgets them.
+    #[inline(always)]
+    pub fn clear(&mut self) {
+        self.places.clear();
+    }
+
+    /// Shard and order of argument `i`, if it is one of them.
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> Option<(u32, u32)> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let at = i.checked_sub(self.first)?;
+        if at % self.step != 0 {
+            return None;
+        }
+        self.places.get(at / self.step).copied()
+    }
 }
 
 impl Local {
     /// A thread's resources, with an effects buffer that is on or off.
     pub fn new(effects: Effects) -> Self {
-        Local { heap: Heap::new(), effects, log: None, counters: SpaceCounters::default(), garbage: Vec::new() }
+        Local {
+            heap: Heap::new(),
+            effects,
+            log: None,
+            places: PlaceCache::default(),
+            counters: SpaceCounters::default(),
+            garbage: Vec::new(),
+        }
     }
 
     /// Frees what units left behind. Call with no lock held, at least once per batch.
@@ -229,7 +274,8 @@ impl<'a> Space<'a> {
     #[inline(always)]
     fn touched(&mut self, key: Key<'_>, slot: Slot) -> EntryRef<'_> {
         let (physical, access, touch) = (self.physical, self.access, self.touch);
-        let table = self.locked.shard(self.keyspace, key.shard).table(physical).expect("the slot came from it");
+        let table =
+            self.locked.shard(self.keyspace, key.shard).table(physical).expect("the slot came from it");
         let entry = table.entry(slot);
         if touch {
             access.mark(entry);
@@ -303,7 +349,8 @@ impl<'a> Space<'a> {
             }
             None => {
                 let expire_at_ms = if let Ttl::At(at) = ttl { Some(at) } else { None };
-                let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access: fresh, epoch });
+                let entry =
+                    self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access: fresh, epoch });
                 self.insert(key, entry);
             }
         }
@@ -408,6 +455,24 @@ impl<'a> Space<'a> {
         self.note_expiry(key, expire_at_ms);
         self.changed(key, true);
         true
+    }
+
+    /// Marks a short string as made by editing, though its bytes stay: a command took it apart to look into it. No
+    /// change to anyone who watches. O(1).
+    pub fn mark_raw(&mut self, key: Key<'_>) {
+        let Some(slot) = self.live_slot(key) else { return };
+        let physical = self.physical;
+        let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
+        let Some(table) = self.locked.shard(self.keyspace, key.shard).table(physical) else { return };
+        let old = table.entry(slot);
+        let Value::Bytes(bytes) = old.value() else { return };
+        if old.is_raw() {
+            return;
+        }
+        let meta = Meta { expire_at_ms: old.expire_at_ms(), access: old.access(), epoch };
+        let entry = self.local.heap.entry(key.bytes, NewValue::Bytes { bytes, raw: true }, meta);
+        entry.view().set_frequency(old.frequency());
+        self.put_back(key, slot, entry);
     }
 
     /// Changes the object behind a key in place; a running snapshot keeps what it was (a clone shares all chunks).

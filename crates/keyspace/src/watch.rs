@@ -93,7 +93,8 @@ impl crate::Space<'_> {
                 let watched = shard.cold.as_ref().map(|c| c.watches.keys(db)).unwrap_or_default();
                 for name in watched {
                     let key = hasher.place(&name);
-                    let find = |physical: u16| shard.table(physical).and_then(|t| t.get(key.order, key.bytes));
+                    let find =
+                        |physical: u16| shard.table(physical).and_then(|t| t.get(key.order, key.bytes));
                     let (here, there) = (find(was).is_some(), find(is));
                     let live = there.is_some_and(|e| e.expire_at_ms().is_none_or(|at| at >= now_ms));
                     if (here || there.is_some())

@@ -47,6 +47,26 @@ pub struct Moment {
     pub thread: usize,
 }
 
+impl Moment {
+    /// As of now: at the start of a tick, and after a command that may have changed parameters.
+    pub fn new(node: &Node, state: &mut ThreadState, now_ms: i64, thread: usize) -> Moment {
+        let settings = &node.settings;
+        Moment {
+            now_ms,
+            access: settings.access(now_ms, state.rng.next_u32()),
+            limits: settings.command_limits(),
+            has_maxmemory: settings.maxmemory.load(std::sync::atomic::Ordering::Relaxed) > 0,
+            log_failed: node.log_failed(),
+            thread,
+        }
+    }
+
+    /// The same instant under the parameters of now.
+    pub fn refreshed(&self, node: &Node, state: &mut ThreadState) -> Moment {
+        Moment::new(node, state, self.now_ms, self.thread)
+    }
+}
+
 /// The key places of a command.
 pub type Places<'k> = SmallVec<[Key<'k>; 4]>;
 
@@ -70,7 +90,9 @@ pub fn places<'k>(node: &'static Node, command: &Command, args: &Args<'k>) -> Pl
                 .collect()
         }
         KeyShape::Dynamic => match keys_of(command.facts, &args.to_vec()) {
-            Ok(keys) => keys.iter().filter_map(|(i, _)| args.try_get(*i as usize)).map(|k| hasher.place(k)).collect(),
+            Ok(keys) => {
+                keys.iter().filter_map(|(i, _)| args.try_get(*i as usize)).map(|k| hasher.place(k)).collect()
+            }
             // Keys that COMMAND GETKEYS would not find; the command may still run and use its first one
             // (`PFMERGE destination` without sources).
             Err(_) => usize::try_from(command.facts.first_key())
@@ -115,7 +137,12 @@ fn gates(
     if moment.has_maxmemory {
         let full = !make_room(node, state, moment);
         let inside = session.multi.is_some() && command.facts.name != "discard";
-        if full && (command.has(Flags::DENYOOM) || (inside && command.facts.name == "exec" && session.multi.as_ref().is_some_and(|m| m.denies_oom))) {
+        if full
+            && (command.has(Flags::DENYOOM)
+                || (inside
+                    && command.facts.name == "exec"
+                    && session.multi.as_ref().is_some_and(|m| m.denies_oom)))
+        {
             return Err(CommandError::OutOfMemory);
         }
     }
@@ -270,7 +297,9 @@ fn run_command_slow(
             crate::multi::queue(client, number, command, args);
             return finish_reply(client, reply_from, Done::Replied);
         }
-        Ok(()) => execute(node, state, slot, number, args, first_key, moment, gated, client).map_err(|e| (e, false)),
+        Ok(()) => {
+            execute(node, state, slot, number, args, first_key, moment, gated, client).map_err(|e| (e, false))
+        }
     };
     settle(node, state, number, args, moment, client, reply_from, result)
 }
@@ -513,6 +542,19 @@ fn execute(
             (KeyShape::One(at), Some((_, shard, order))) => {
                 node.keyspace.lock(&[Key { bytes: args.get(usize::from(at)), shard, order }])
             }
+            (KeyShape::Range(range), _) => {
+                let keys = places(node, command, args);
+                let taken = node.keyspace.lock(&keys);
+                match taken {
+                    Ok(mut locked) if keys.len() > 1 => {
+                        let physical = node.keyspace.physical(client.session.db);
+                        node.keyspace.prefetch(&mut locked, physical, &keys);
+                        state.local.places.fill(range.first as usize, range.step as usize, &keys);
+                        Ok(locked)
+                    }
+                    other => other,
+                }
+            }
             _ => node.keyspace.lock(&places(node, command, args)),
         };
         match taken {
@@ -523,6 +565,7 @@ fn execute(
         Locked::none()
     };
     let (result, locked) = run_body(node, state, number, args, first_key, moment, locked, client);
+    state.local.places.clear();
     drop(locked);
     result
 }

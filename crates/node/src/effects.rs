@@ -17,7 +17,9 @@ pub fn commit(node: &Node, local: &mut Local, now_ms: i64) {
         Ok(_) => local.effects.clear(),
         Err(error) => {
             if !node.log_failed() {
-                log::warning(&format!("The effect log cannot be written: {error}. Writes are refused until it can."));
+                log::warning(&format!(
+                    "The effect log cannot be written: {error}. Writes are refused until it can."
+                ));
             }
             node.set_log_failed(true);
         }

@@ -168,15 +168,7 @@ impl IoThread {
     }
 
     fn moment(&self, state: &mut ThreadState, now_ms: i64) -> Moment {
-        let settings = &self.node.settings;
-        Moment {
-            now_ms,
-            access: settings.access(now_ms, state.rng.next_u32()),
-            limits: settings.command_limits(),
-            has_maxmemory: settings.maxmemory.load(Ordering::Relaxed) > 0,
-            log_failed: self.node.log_failed(),
-            thread: self.index,
-        }
+        Moment::new(self.node, state, now_ms, self.index)
     }
 
     fn take_events(&mut self, state: &mut ThreadState, events: &[Event], moment: &Moment) {
@@ -354,7 +346,8 @@ impl IoThread {
                 Ok(Parsed::Incomplete { wanted }) => {
                     client.wanted = wanted;
                     let most = node.settings.query_buffer_max_bytes.load(Ordering::Relaxed) as usize;
-                    if client.input.len() - client.consumed > most {
+                    // Arguments that came whole do not count: only what is still incomplete can grow for ever.
+                    if client.parser.unparsed(client.input.len()) > most {
                         state.stats.query_buffer_disconnections += 1;
                         client.meta.killed = true;
                         client.dirty = true;
@@ -390,6 +383,7 @@ impl IoThread {
         moment: &Moment,
     ) -> MutexGuard<'s, ThreadState> {
         state.last_tick = sys::clock::tsc();
+        let mut moment = *moment;
         let mut batch = std::mem::take(&mut self.batch);
         let spans = std::mem::take(&mut self.spans);
         let count = batch.len();
@@ -412,13 +406,15 @@ impl IoThread {
                 self.prefetch_entries(ahead);
             }
             let pending = &batch[at];
-            if self.run_one(&mut state, pending, &spans, moment, false) {
+            if self.run_one(&mut state, pending, &spans, &moment, false) {
                 // Global commands: let go of our state, stop the others, run alone.
                 drop(state);
                 let gate = self.node.gate.take(self.index);
                 state = self.node.threads[self.index].lock_state();
                 state.last_tick = sys::clock::tsc();
-                self.run_one(&mut state, pending, &spans, moment, true);
+                self.run_one(&mut state, pending, &spans, &moment, true);
+                // CONFIG SET counts from the next command on.
+                moment = moment.refreshed(self.node, &mut state);
                 drop(state);
                 drop(gate);
                 state = self.node.threads[self.index].lock_state();
@@ -443,7 +439,10 @@ impl IoThread {
             let Some(at) = node.registry.get(pending.command).facts.simple_key() else { continue };
             let Some(client) = state.clients.get_mut(pending.slot) else { continue };
             let span = pending.first_span as usize + usize::from(at);
-            if !pending.is_of(client) || u32::from(at) >= pending.span_count || client.input.len() < spans[span].end() {
+            if !pending.is_of(client)
+                || u32::from(at) >= pending.span_count
+                || client.input.len() < spans[span].end()
+            {
                 continue;
             }
             let key = keyspace.hasher.place(spans[span].of(&client.input));
@@ -493,7 +492,8 @@ impl IoThread {
         let slot = pending.slot;
         // Taken out, so that commands which look at all clients see the others.
         let Some(mut client) = state.clients.take(slot) else { return false };
-        if !pending.is_of(&client) || client.stopped || client.session.close_after_reply || client.meta.killed {
+        if !pending.is_of(&client) || client.stopped || client.session.close_after_reply || client.meta.killed
+        {
             state.clients.put_back(slot, client);
             return false;
         }
@@ -510,7 +510,11 @@ impl IoThread {
         let needs_gate = match self.run_with(state, &mut client, pending, spans, moment, gated) {
             Ran::Next => {
                 client.consumed = pending.next as usize;
-                if client.session.authenticated != was_authenticated {
+                if client.unsent() > UNSENT_PAUSE_BYTES {
+                    // The peer reads slower than it asks: its next commands wait until it has read.
+                    client.stopped = true;
+                    self.waiting.push(slot);
+                } else if client.session.authenticated != was_authenticated {
                     // What follows was parsed under the other limits: parse it again.
                     client.protocol_error = None;
                     client.stopped = true;
@@ -579,7 +583,9 @@ impl IoThread {
                 Ok(Done::NeedsGate) => Ran::NeedsGate,
                 Ok(Done::Busy(shard)) => {
                     state.stats.parked += 1;
-                    if node.keyspace.wait_for(shard, self.index as u32) == structures::lock::Waiting::Registered {
+                    if node.keyspace.wait_for(shard, self.index as u32)
+                        == structures::lock::Waiting::Registered
+                    {
                         client.waiting = Waiting::Shard { since_tick: state.stats.ticks };
                     }
                     Ran::Stop { consumed: false }

@@ -47,7 +47,9 @@ impl Listeners {
                 let (optional, address) = parse_bind(word);
                 let shown = String::from_utf8_lossy(word.strip_prefix(b"-").unwrap_or(word)).into_owned();
                 let Some(address) = address else {
-                    return Err(ListenError::Bind(format!("Could not create server TCP listening socket {shown}:{port}: Name or service not known")));
+                    return Err(ListenError::Bind(format!(
+                        "Could not create server TCP listening socket {shown}:{port}: Name or service not known"
+                    )));
                 };
                 let options = ListenOptions { backlog, ..ListenOptions::default() };
                 match socket::listen_tcp(SocketAddr::new(address, port), options) {
@@ -71,7 +73,9 @@ impl Listeners {
             let permissions = parameters.get_int(PERM) as u32;
             let _ = std::fs::remove_file(&path);
             let fd = socket::listen_unix(path.as_ref(), (permissions != 0).then_some(permissions), backlog)
-                .map_err(|e| ListenError::Bind(format!("Failed opening Unix socket: bind: {}", plain_error(&e))))?;
+                .map_err(|e| {
+                ListenError::Bind(format!("Failed opening Unix socket: bind: {}", plain_error(&e)))
+            })?;
             sockets.push((fd, true));
             unix_path = Some(PathBuf::from(path));
         }
@@ -143,14 +147,7 @@ fn refusal(node: &Node, peer: &Peer) -> Option<&'static str> {
 }
 
 /// A client for an accepted connection.
-pub fn new_client(
-    node: &Node,
-    fd: OwnedFd,
-    peer: Peer,
-    is_unix: bool,
-    token: u64,
-    now_ms: i64,
-) -> Client {
+pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u64, now_ms: i64) -> Client {
     let raw = fd.as_raw_fd();
     let unix_path = || String::from_utf8_lossy(&node.unix_socket).into_owned();
     let (addr, laddr) = if is_unix {

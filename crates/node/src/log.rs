@@ -37,11 +37,8 @@ pub fn set_level(name: &str) {
 
 /// Writes to `path` from now on; to standard output when empty.
 pub fn set_file(path: &str) -> std::io::Result<()> {
-    let file = if path.is_empty() {
-        None
-    } else {
-        Some(File::options().create(true).append(true).open(path)?)
-    };
+    let file =
+        if path.is_empty() { None } else { Some(File::options().create(true).append(true).open(path)?) };
     *FILE.lock().unwrap_or_else(|e| e.into_inner()) = file;
     Ok(())
 }

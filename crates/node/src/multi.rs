@@ -184,13 +184,18 @@ pub fn exec(
     let bytes = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
     client.session.executing = Some((multi.queue.len(), bytes));
     let mut locked = Some(locked);
+    let mut moment = *moment;
     for (number, args) in &multi.queue {
         let Some(held) = locked.take() else { break };
-        locked = Some(exec_one(node, state, *number, &args.as_args(), moment, held, client));
+        locked = Some(exec_one(node, state, *number, &args.as_args(), &moment, held, client));
+        if node.registry.get(*number).gate {
+            // CONFIG SET counts from the next command on.
+            moment = moment.refreshed(node, state);
+        }
     }
     state.in_unit = false;
     client.session.executing = None;
-    commit(node, &mut state.local, moment);
+    commit(node, &mut state.local, &moment);
     drop(locked);
     Ok(Outcome::Done)
 }

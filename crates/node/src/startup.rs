@@ -10,11 +10,11 @@ use parameters::table::{RowId, row};
 use parameters::{Parameters, StartError};
 use sys::poller::PollerKind;
 
-use crate::threads;
 use crate::listener::Listeners;
 use crate::node::{Identity, Node, used_memory_bytes};
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::threads;
 use crate::worker::Workers;
 use crate::{VALKEY_VERSION, configure, log};
 
@@ -167,7 +167,9 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         log.remove_files();
     }
     if daemonized || !pidfile.is_empty() {
-        let _ = sys::process::remove_pid_file(if pidfile.is_empty() { "/var/run/valkey.pid" } else { &pidfile }.as_ref());
+        let _ = sys::process::remove_pid_file(
+            if pidfile.is_empty() { "/var/run/valkey.pid" } else { &pidfile }.as_ref(),
+        );
     }
     Ok(code)
 }
@@ -205,9 +207,14 @@ fn banner(parameters: &Parameters) {
     const LOGO: RowId = row("always-show-logo");
     let pid = std::process::id();
     let port = parameters.get_int(PORT);
-    log::notice(&format!("Brasa {} starting (speaks like Valkey {VALKEY_VERSION})", env!("CARGO_PKG_VERSION")));
+    log::notice(&format!(
+        "Brasa {} starting (speaks like Valkey {VALKEY_VERSION})",
+        env!("CARGO_PKG_VERSION")
+    ));
     if parameters.config_file.is_none() {
-        log::notice("No configuration file given: all parameters have their defaults or come from the command line");
+        log::notice(
+            "No configuration file given: all parameters have their defaults or come from the command line",
+        );
     }
     if parameters.get_bool(LOGO) {
         log::raw(&format!(

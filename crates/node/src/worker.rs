@@ -1,8 +1,8 @@
 //! Worker threads: long computations and the freeing of large detached values, off the I/O threads.
 
-use std::sync::mpsc::{Sender, channel};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 
 use structures::slab::Heap;
 
@@ -29,7 +29,11 @@ impl Workers {
                 heap.drain_pending();
             }
         })?;
-        Ok(Workers { queue: Mutex::new(queue), pending_objects: Default::default(), freed_objects: Default::default() })
+        Ok(Workers {
+            queue: Mutex::new(queue),
+            pending_objects: Default::default(),
+            freed_objects: Default::default(),
+        })
     }
 
     /// Hands work over.

@@ -114,7 +114,9 @@ impl Heap {
     pub fn entry(&mut self, key: &[u8], value: NewValue<'_>, meta: Meta) -> EntryBox {
         let (kind, raw, value_len, value_head) = match &value {
             NewValue::Int(_) => (KIND_INT, false, 8, 0),
-            NewValue::Bytes { bytes, raw } => (KIND_BYTES, *raw, bytes.len(), length_bytes_value(bytes.len())),
+            NewValue::Bytes { bytes, raw } => {
+                (KIND_BYTES, *raw, bytes.len(), length_bytes_value(bytes.len()))
+            }
             NewValue::Object(_) => (KIND_OBJECT, false, 8, 0),
         };
         assert!(key.len() <= u32::MAX as usize && value_len <= u32::MAX as usize, "bounded by the protocol");
@@ -165,7 +167,9 @@ impl Heap {
             let value_ptr = p.add(at + key.len());
             match value {
                 NewValue::Int(n) => value_ptr.copy_from_nonoverlapping(n.to_le_bytes().as_ptr(), 8),
-                NewValue::Bytes { bytes, .. } => value_ptr.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()),
+                NewValue::Bytes { bytes, .. } => {
+                    value_ptr.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+                }
                 NewValue::Object(object) => {
                     value_ptr.cast::<*mut Object>().write_unaligned(Box::into_raw(object));
                 }
@@ -351,7 +355,9 @@ impl<'a> EntryRef<'a> {
         }
         let parts = self.parts();
         // SAFETY: eight bytes behind the key hold the pointer.
-        Some(unsafe { self.ptr.as_ptr().add(parts.key_at + parts.key_len).cast::<*mut Object>().read_unaligned() })
+        Some(unsafe {
+            self.ptr.as_ptr().add(parts.key_at + parts.key_len).cast::<*mut Object>().read_unaligned()
+        })
     }
 
     /// Unix time in ms at which the key expires.

@@ -7,9 +7,9 @@
 use loom::sync::atomic::{AtomicU32, Ordering};
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::OnceLock;
 
 const LOCKED: u32 = 1;
 const WAITED_FOR: u32 = 2;

@@ -356,7 +356,9 @@ impl Heap {
         // SAFETY: the object's page is live; `owner`, `class`, `object_bytes` are constant; `used` is read only
         // when this heap owns the page.
         unsafe {
-            if !std::ptr::eq((*page).owner, self.shared) || std::ptr::eq(self.current[(*page).class as usize], page) {
+            if !std::ptr::eq((*page).owner, self.shared)
+                || std::ptr::eq(self.current[(*page).class as usize], page)
+            {
                 return false;
             }
             let capacity = (PAGE_BYTES - FIRST_OBJECT) as u32 / (*page).object_bytes;

@@ -99,7 +99,8 @@ impl Table {
 
     /// Bytes of buckets and side arrays; entries not included. O(1).
     pub fn memory_bytes(&self) -> usize {
-        self.current.memory_bytes() + self.old.as_ref().map_or(0, |o| o.array.memory_bytes() + size_of::<Old>())
+        self.current.memory_bytes()
+            + self.old.as_ref().map_or(0, |o| o.array.memory_bytes() + size_of::<Old>())
     }
 
     /// Buckets in use, for `DEBUG HTSTATS`.
@@ -290,7 +291,11 @@ impl Table {
                 return None;
             }
             let home = array.home(order);
-            let end = array.first_order(home + 1).min(if order < self.boundary { self.boundary } else { ORDER_END });
+            let end = array.first_order(home + 1).min(if order < self.boundary {
+                self.boundary
+            } else {
+                ORDER_END
+            });
             array.visit_home(home, |o, entry| {
                 if o >= order && o < end {
                     seen += 1;
@@ -353,7 +358,8 @@ impl Table {
             if !has {
                 continue;
             }
-            for entry in (0..SLOTS as usize).filter_map(|s| Some(self.entry(self.physical_slot(bucket, s)?))) {
+            for entry in (0..SLOTS as usize).filter_map(|s| Some(self.entry(self.physical_slot(bucket, s)?)))
+            {
                 if entry.is_volatile() {
                     visit(entry);
                     seen += 1;
@@ -389,7 +395,9 @@ impl Table {
                 (&mut self.current, 0, false)
             } else {
                 match &mut self.old {
-                    Some(old) if cursor.0 - in_current < old.array.physical() => (&mut old.array, in_current, true),
+                    Some(old) if cursor.0 - in_current < old.array.physical() => {
+                        (&mut old.array, in_current, true)
+                    }
                     _ => {
                         *cursor = WalkCursor(0);
                         return None;
@@ -480,7 +488,8 @@ impl Table {
 
     fn shrink_if_sparse(&mut self) {
         let homes = self.current.homes();
-        if self.old.is_none() && homes > 4 && u64::from(self.count) * 3 < u64::from(homes) * u64::from(SLOTS) {
+        if self.old.is_none() && homes > 4 && u64::from(self.count) * 3 < u64::from(homes) * u64::from(SLOTS)
+        {
             if self.count == 0 {
                 self.current = Array::empty();
                 return;
@@ -591,6 +600,9 @@ impl Table {
 impl Drop for Table {
     fn drop(&mut self) {
         // Entries are freed through a heap: `clear` first. Dropping a filled table at process end leaks on purpose.
-        debug_assert!(self.count == 0 || std::thread::panicking() || cfg!(test), "table dropped with entries");
+        debug_assert!(
+            self.count == 0 || std::thread::panicking() || cfg!(test),
+            "table dropped with entries"
+        );
     }
 }

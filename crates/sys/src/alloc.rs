@@ -45,7 +45,27 @@ unsafe extern "C" {
     fn mi_collect(force: bool);
     fn mi_option_set(option: i32, value: c_long);
     fn mi_option_get(option: i32) -> c_long;
+    fn mi_process_init();
 }
+
+/// `mi_option_allow_thp` of mimalloc 3.3: whether arenas ask for transparent huge pages.
+const OPTION_ALLOW_THP: i32 = 43;
+
+/// Before `main`: an idle node's few hundred kilobytes of heap shall not make whole huge pages resident. (The slab
+/// asks for huge pages itself once it is large.) The library is set up first, because with the option off at that
+/// moment it would forbid huge pages to the whole process.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static KEEP_SMALL: extern "C" fn() = {
+    extern "C" fn keep_small() {
+        // SAFETY: both may be called at any time; before `main` there is one thread and no allocation yet.
+        unsafe {
+            mi_process_init();
+            mi_option_set(OPTION_ALLOW_THP, 0);
+        }
+    }
+    keep_small
+};
 
 /// `mi_option_purge_delay`: milliseconds before free memory goes back to the kernel.
 const OPTION_PURGE_DELAY: i32 = 15;

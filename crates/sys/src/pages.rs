@@ -110,7 +110,7 @@ impl PageSource {
                 None => {
                     let huge = self.huge.load(Ordering::Relaxed) || state.mapped_pages >= HUGE_FROM_PAGES;
                     state.carve(huge).ok()?
-                },
+                }
             },
         };
         state.used_pages += 1;

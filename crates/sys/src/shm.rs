@@ -78,7 +78,8 @@ impl SharedSegment {
     pub fn open(path: &Path) -> io::Result<Arc<Self>> {
         let file = File::options().read(true).write(true).open(path)?;
         let mapped_bytes = file.metadata()?.len() as usize;
-        let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("{} is no segment", path.display()));
+        let damaged =
+            || io::Error::new(io::ErrorKind::InvalidData, format!("{} is no segment", path.display()));
         if mapped_bytes < HEADER_BYTES {
             return Err(damaged());
         }

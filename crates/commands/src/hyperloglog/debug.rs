@@ -17,6 +17,7 @@ pub fn pfdebug(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         None => return Err(CommandError::text("ERR The specified key does not exist")),
     };
     let header = hll::check(&value)?;
+    ctx.space.mark_raw(key);
     if args.is(1, "GETREG") {
         let registers = hll::registers(&value)?;
         if hll::to_dense(&mut value)? {

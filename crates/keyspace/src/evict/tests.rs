@@ -137,7 +137,8 @@ fn lru_prefers_idle_keys() {
         let mut evictor = Evictor::default();
         let recent = (0..700)
             .filter(|_| {
-                let (_, name) = evict(&mut world, &mut evictor, Policy::Lru { volatile }).expect("keys are there");
+                let (_, name) =
+                    evict(&mut world, &mut evictor, Policy::Lru { volatile }).expect("keys are there");
                 number(&name) % 2 == 0
             })
             .count();
@@ -305,11 +306,14 @@ struct Zipf(Vec<f64>);
 impl Zipf {
     fn new(n: usize, exponent: f64) -> Zipf {
         let mut sum = 0.0;
-        Zipf((1..=n).map(|rank| {
-            sum += (rank as f64).powf(-exponent);
-            sum
-        })
-        .collect())
+        Zipf(
+            (1..=n)
+                .map(|rank| {
+                    sum += (rank as f64).powf(-exponent);
+                    sum
+                })
+                .collect(),
+        )
     }
 
     fn draw(&self, rng: &mut Rng) -> usize {

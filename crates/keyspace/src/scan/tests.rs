@@ -85,7 +85,9 @@ fn a_busy_shard_stops_a_walk_where_it_goes_on() {
     let (keyspace, now_ms) = (world.keyspace, world.now_ms);
     let mut space =
         Space::new(keyspace, &mut world.local, Locked::none(), 0, now_ms, crate::evict::Access::None);
-    let Walk::Busy(at) = space.walk(ScanCursor::default(), 1000, |_| seen += 1) else { panic!("shard 1 is held") };
+    let Walk::Busy(at) = space.walk(ScanCursor::default(), 1000, |_| seen += 1) else {
+        panic!("shard 1 is held")
+    };
     assert_eq!(at, ScanCursor { shard: 1, order: 0 });
     assert!(matches!(space.random_key(|| u64::MAX), Err(1)));
     drop(held);

@@ -82,7 +82,9 @@ fn copies_of_large_strings_go_their_own_ways() {
     world.set(0, b"a", Plain::Object(text.clone()), Ttl::Clear);
     let mut space = world.space(0);
     let (a, b) = (space.place(b"a"), space.place(b"b"));
-    let Some(Value::Object(Object::String(shared))) = space.peek(a).map(|e| e.value()) else { panic!("a string") };
+    let Some(Value::Object(Object::String(shared))) = space.peek(a).map(|e| e.value()) else {
+        panic!("a string")
+    };
     let shared = shared.clone();
     space.select(1);
     space.set(b, NewValue::Object(Box::new(Object::String(shared))), Ttl::Clear);

@@ -153,7 +153,8 @@ pub fn list(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let (node, now_ms) = (ctx.node, ctx.data.space.now_ms);
     let mut lines: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut look = |view: View<'_>| {
-        if filter.matches(&view, now_ms) {
+        // Killed ones are gone, if not yet closed.
+        if !view.meta.killed && filter.matches(&view, now_ms) {
             let mut line = Vec::with_capacity(400);
             view.write_line(&mut line, node, now_ms);
             lines.push((view.session.id, line));

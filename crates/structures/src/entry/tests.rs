@@ -48,7 +48,8 @@ fn every_kind_and_length_reads_back() {
     for key_len in KEY_LENGTHS {
         let key = rng.bytes(key_len);
         for expire_at_ms in [None, Some(0), Some(-1), Some(i64::MAX), Some(1_800_000_000_123)] {
-            let meta = Meta { expire_at_ms, access: rng.next() as u32 & 0xff_ffff, epoch: rng.below(4) as u8 };
+            let meta =
+                Meta { expire_at_ms, access: rng.next() as u32 & 0xff_ffff, epoch: rng.below(4) as u8 };
             for n in [0, -1, i64::MIN, i64::MAX] {
                 let entry = heap.entry(&key, NewValue::Int(n), meta);
                 check(entry.view(), &key, &Plain::Int(n), meta);

@@ -120,7 +120,9 @@ fn three_threads_free_one_anothers_objects() {
                                 _ => {
                                     let object = match inbox.try_recv() {
                                         Ok(object) => Some(object),
-                                        Err(_) if !mine.is_empty() => Some(mine.swap_remove(rng.below(mine.len()))),
+                                        Err(_) if !mine.is_empty() => {
+                                            Some(mine.swap_remove(rng.below(mine.len())))
+                                        }
                                         Err(_) => None,
                                     };
                                     if let Some(object) = object {
@@ -132,7 +134,11 @@ fn three_threads_free_one_anothers_objects() {
                         }
                         *counts.lock().unwrap() += delta;
                         steps.wait();
-                        assert_eq!(turn.live_bytes(), *counts.lock().unwrap(), "exact when nobody works, round {round}");
+                        assert_eq!(
+                            turn.live_bytes(),
+                            *counts.lock().unwrap(),
+                            "exact when nobody works, round {round}"
+                        );
                         steps.wait();
                     }
                     for object in mine {
@@ -240,7 +246,10 @@ fn relocation_empties_sparse_pages() {
     let (bytes, pages) = (turn.live_bytes() as usize, turn.pages());
     let classes = heap.current.iter().filter(|page| !page.is_null()).count();
     // One page of each class is the least; relocation leaves pages above a quarter alone.
-    assert!(pages <= classes + 4 * bytes / PAGE_BYTES, "{pages} pages of {classes} classes for {bytes} bytes");
+    assert!(
+        pages <= classes + 4 * bytes / PAGE_BYTES,
+        "{pages} pages of {classes} classes for {bytes} bytes"
+    );
     assert!(pages * 2 < sparse, "{pages} of {sparse} pages");
     let mut seen = 0;
     table.scan(0, usize::MAX, |entry| {

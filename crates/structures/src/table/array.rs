@@ -547,13 +547,19 @@ impl Array {
             let bucket = self.bucket(at);
             let mut min = NEVER;
             for slot in 0..SLOTS {
-                assert!(!bucket.is_volatile(slot) || bucket.words[slot] != 0, "an empty slot is not volatile");
+                assert!(
+                    !bucket.is_volatile(slot) || bucket.words[slot] != 0,
+                    "an empty slot is not volatile"
+                );
                 if bucket.words[slot] == 0 {
                     continue;
                 }
                 let home = self.home(bucket.order(slot));
                 assert!(home <= at && at < home + self.spill, "home {home} at {at}");
-                assert!((home..at).all(|b| self.bucket(b).has_overflow()), "cannot be reached from {home} at {at}");
+                assert!(
+                    (home..at).all(|b| self.bucket(b).has_overflow()),
+                    "cannot be reached from {home} at {at}"
+                );
                 // SAFETY: an occupied slot points to a live entry of this array.
                 let entry = unsafe { EntryRef::from_raw(bucket.pointer(slot)) };
                 assert_eq!(entry.is_volatile(), bucket.is_volatile(slot));
@@ -567,7 +573,8 @@ impl Array {
 
     /// Buckets that a search for a missing key of each home looks at, summed over homes.
     pub(super) fn miss_probes(&self) -> usize {
-        let probes = |home: u32| 1 + (home..self.physical).take_while(|&b| self.bucket(b).has_overflow()).count();
+        let probes =
+            |home: u32| 1 + (home..self.physical).take_while(|&b| self.bucket(b).has_overflow()).count();
         (0..self.homes).map(probes).sum()
     }
 }

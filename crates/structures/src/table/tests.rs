@@ -177,7 +177,9 @@ fn key_of(entry: EntryRef<'_>) -> u64 {
 
 #[test]
 fn random_changes_agree_with_a_map() {
-    for (place, most) in [(spread as Placing, 50_000), (spread, 700), (crowded, 16_000), (runs, 1000), (runs, 300)] {
+    for (place, most) in
+        [(spread as Placing, 50_000), (spread, 700), (crowded, 16_000), (runs, 1000), (runs, 300)]
+    {
         let mut pair = Pair::new(most as u64, place);
         let (mut met_resize, mut steps) = (false, 0);
         // Up, sideways, down, up again, down to nothing.
@@ -238,7 +240,11 @@ fn churn_leaves_no_scars() {
         assert_eq!(pair.table.check(), 0, "an overflow flag outlived its reason");
         let after = pair.table.miss_probes();
         assert!(after < probes * 1.3, "{after} buckets per miss, {probes} before");
-        assert!(pair.table.buckets() <= buckets * 3 / 2, "{} buckets, {buckets} before", pair.table.buckets());
+        assert!(
+            pair.table.buckets() <= buckets * 3 / 2,
+            "{} buckets, {buckets} before",
+            pair.table.buckets()
+        );
         pair.check();
         pair.end();
     }

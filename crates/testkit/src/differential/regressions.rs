@@ -122,6 +122,53 @@ pub const REGRESSIONS: &[Regression] = &[
         case: Case::Script(&["0 HELLO 3", "0 MULTI", "0 DEBUG PROTOCOL push", "0 PING", "0 EXEC", "0 PING"]),
     },
     Regression {
+        name: "AUTH counts for the large request behind it in the same pipeline",
+        case: Case::Script(&[
+            "0 CONFIG SET requirepass brasa-test",
+            "0 !reconnect",
+            "0 GET k",
+            "0 AUTH brasa-test",
+            "0 CONFIG SET requirepass \"\"",
+            "0 MSET a 1 b 2 c 3 d 4 e 5 f 6",
+            "0 PING",
+        ]),
+    },
+    Regression {
+        name: "a killed client is gone from the next CLIENT LIST",
+        case: Case::Script(&["1 CLIENT KILL NOT-ADDR <addr:1> NOT-NAME \"\"", "1 CLIENT LIST"]),
+    },
+    Regression {
+        name: "a sparse limit of zero makes HyperLogLogs dense at once",
+        case: Case::Script(&[
+            "0 CONFIG SET hll-sparse-max-bytes 0",
+            "0 PFADD h 10 a",
+            "0 PFDEBUG ENCODING h",
+            "0 PFCOUNT h",
+        ]),
+    },
+    Regression {
+        name: "a BITFIELD whose every operation fails changes nothing for watchers",
+        case: Case::Script(&[
+            "0 WATCH k",
+            "0 BITFIELD k OVERFLOW FAIL SET u51 147 -19",
+            "0 CLIENT LIST",
+            "0 MULTI",
+            "0 EXEC",
+        ]),
+    },
+    Regression {
+        name: "watched keys count until the transaction ends, changed or not",
+        case: Case::Script(&[
+            "0 SET k v",
+            "0 WATCH k",
+            "1 SET k w",
+            "0 CLIENT INFO",
+            "0 MULTI",
+            "0 EXEC",
+            "0 CLIENT INFO",
+        ]),
+    },
+    Regression {
         name: "the whole pool of one family",
         case: Case::Seed { seed: 1, count: 500, families: "string,generic" },
     },

@@ -213,6 +213,12 @@ impl RequestParser {
         self.stage == Stage::Idle
     }
 
+    /// Bytes behind what has been taken in of the unfinished command, when the buffer is `buffered` bytes long: the
+    /// part of an argument or line that is still incomplete.
+    pub fn unparsed(&self, buffered: usize) -> usize {
+        buffered.saturating_sub(self.start as usize + self.at as usize)
+    }
+
     /// Tells the parser that `by` bytes were drained from the front of the buffer. O(1).
     ///
     /// Only bytes before the unfinished command may go: its arguments lie in the buffer.

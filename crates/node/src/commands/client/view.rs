@@ -107,7 +107,10 @@ impl<'a> View<'a> {
     /// Writes the line, newline included.
     pub fn write_line(&self, line: &mut Vec<u8>, node: &Node, now_ms: i64) {
         let (session, meta, buffers) = (self.session, self.meta, self.buffers);
+        let is_dirty = session.watch.as_ref().is_some_and(|watch| watch.is_dirty());
         let (queued, queued_bytes) = match (&session.multi, session.executing) {
+            // It cannot succeed any more: clients see its queue as dropped.
+            (Some(_), _) if is_dirty => (0, 0),
             (Some(multi), _) => {
                 let bytes: usize = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
                 (multi.queue.len() as i64, bytes)

@@ -166,7 +166,9 @@ impl ClientFigures {
     }
 
     fn add_watches(&mut self, session: &commands::Session, keys: &mut WatchedKeys) {
-        let Some(watch) = session.watch.as_ref().filter(|w| !w.keys.is_empty() && !w.is_dirty()) else { return };
+        let Some(watch) = session.watch.as_ref().filter(|w| !w.keys.is_empty() && !w.is_dirty()) else {
+            return;
+        };
         self.watching += 1;
         keys.extend(watch.keys.iter().map(|w| (w.db, w.key.clone())));
     }

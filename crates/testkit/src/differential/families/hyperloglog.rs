@@ -54,7 +54,13 @@ fn pfmerge(g: &mut Gen) {
 /// argument with two replies.
 fn pfdebug(g: &mut Gen) {
     let name = *g.rng.pick(&["ENCODING", "ENCODING", "DECODE", "TODENSE", "GETREG", "NOPE"]);
-    let command = Command::new("PFDEBUG").token(name).arg(g.key_of(Flavour::Hll));
+    let key = g.key_of(Flavour::Hll);
+    if g.rng.percent(40) {
+        // Often the key holds no HyperLogLog.
+        g.push(Command::new("DEL").arg(key.clone()));
+        g.push(Command::new("PFADD").arg(key.clone()).arg("a"));
+    }
+    let command = Command::new("PFDEBUG").token(name).arg(key);
     g.push(command);
 }
 

@@ -131,6 +131,9 @@ const WORDS: &[&[u8]] = &[
 
 const PFDEBUG: &[&[u8]] = &[b"getreg", b"decode", b"encoding", b"todense", b"simd"];
 
+/// By database and key: the value and its expiry.
+type State = BTreeMap<(u16, Vec<u8>), (Vec<u8>, Option<i64>)>;
+
 /// One side: a keyspace and a client of it.
 struct Side {
     keyspace: &'static Keyspace,
@@ -389,7 +392,7 @@ impl Side {
     }
 
     /// All live keys, found by a walk, with what they hold and their expiry.
-    fn state(&mut self, now_ms: i64) -> BTreeMap<(u16, Vec<u8>), (Vec<u8>, Option<i64>)> {
+    fn state(&mut self, now_ms: i64) -> State {
         let mut state = BTreeMap::new();
         for db in 0..DATABASES {
             let mut space =
@@ -397,8 +400,8 @@ impl Side {
             let mut at = ScanCursor::default();
             loop {
                 let walk = space.walk(at, 10, |entry| {
-                    let value = Text::of(entry).ok().expect("all values are strings").to_vec();
-                    let was = state.insert((db, entry.key().to_vec()), (value, entry.expire_at_ms()));
+                    let Ok(text) = Text::of(entry) else { panic!("all values are strings") };
+                    let was = state.insert((db, entry.key().to_vec()), (text.to_vec(), entry.expire_at_ms()));
                     assert!(was.is_none(), "a key comes once");
                 });
                 match walk {

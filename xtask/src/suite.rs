@@ -100,7 +100,7 @@ pub struct RedisArgs {
 enum Peer {
     /// This project's node
     Brasa,
-    /// redis-server, for the baseline: there, everything passes
+    /// redis-server, or another with its command line: for a baseline, without a list of expected failures
     Redis,
 }
 

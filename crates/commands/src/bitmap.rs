@@ -54,17 +54,19 @@ pub fn setbit(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     };
     let key = ctx.key(args, 1);
     let index = (offset / 8) as usize;
-    let (old_byte, must_write) = match ctx.space.read_for_write(key) {
+    let (old_byte, grows, becomes_raw) = match ctx.space.read_for_write(key) {
         Some(entry) => {
             let text = Text::of(entry)?;
-            (bytes_at::<1>(text, offset / 8)[0], index >= text.len() || turns_raw(entry))
+            (bytes_at::<1>(text, offset / 8)[0], index >= text.len(), turns_raw(entry))
         }
-        None => (0, true),
+        None => (0, true, true),
     };
     let mask = 0x80 >> (offset % 8);
     let byte = if on { old_byte | mask } else { old_byte & !mask };
-    if byte != old_byte || must_write {
+    if byte != old_byte || grows {
         overwrite(ctx, key, index, &[byte]);
+    } else if becomes_raw {
+        ctx.space.mark_raw(key);
     }
     ctx.reply.int(i64::from(old_byte & mask != 0));
     Ok(Outcome::Done)

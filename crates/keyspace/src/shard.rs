@@ -12,7 +12,8 @@ use crate::key::{Key, KeyHasher};
 use crate::snapshot::SnapshotState;
 use crate::watch::Watches;
 
-/// The keys of one hash range or slot, in all databases.
+/// The keys of one hash range or slot, in all databases. Database 0 comes first: see `structures::table::Table`.
+#[repr(C)]
 pub struct Shard {
     /// Database 0, in place: most keys of most users live there.
     first: Table,

@@ -465,10 +465,15 @@ impl<'a> Space<'a> {
         let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
         let Some(table) = self.locked.shard(self.keyspace, key.shard).table(physical) else { return };
         let old = table.entry(slot);
-        let Value::Bytes(bytes) = old.value() else { return };
-        if old.is_raw() {
-            return;
-        }
+        let digits;
+        let bytes = match old.value() {
+            Value::Bytes(bytes) if !old.is_raw() => bytes,
+            Value::Int(n) => {
+                digits = n.to_string();
+                digits.as_bytes()
+            }
+            _ => return,
+        };
         let meta = Meta { expire_at_ms: old.expire_at_ms(), access: old.access(), epoch };
         let entry = self.local.heap.entry(key.bytes, NewValue::Bytes { bytes, raw: true }, meta);
         entry.view().set_frequency(old.frequency());

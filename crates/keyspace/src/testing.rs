@@ -1,6 +1,7 @@
 //! A keyspace, a clock and a model of it, for the tests of this crate.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use effect_log::Effects;
 use structures::big_string::BigString;
@@ -65,6 +66,9 @@ impl Plain {
     }
 }
 
+/// Keyspaces live as long as the process; here they stay in sight of leak checkers.
+static KEPT: Mutex<Vec<&'static Keyspace>> = Mutex::new(Vec::new());
+
 /// Keys of one logical database: value and expiry.
 pub(crate) type Keys = BTreeMap<Vec<u8>, (Plain, Option<i64>)>;
 
@@ -88,8 +92,11 @@ pub(crate) struct World {
 impl World {
     pub fn new(seed: u64, bits: u32, databases: u16) -> World {
         let hasher = KeyHasher::new([seed, 5], Sharding::Hash { bits });
+        let keyspace: &'static Keyspace =
+            Box::leak(Box::new(Keyspace::new(KeyspaceOptions { hasher, databases })));
+        KEPT.lock().unwrap_or_else(|e| e.into_inner()).push(keyspace);
         World {
-            keyspace: Box::leak(Box::new(Keyspace::new(KeyspaceOptions { hasher, databases }))),
+            keyspace,
             local: Local::new(Effects::new(true)),
             now_ms: 1_800_000_000_000,
             access: Access::None,

@@ -37,6 +37,8 @@ pub struct Client {
     pub consumed: usize,
     /// A command that arrived in part.
     pub parser: RequestParser,
+    /// The tick that parsed its input last: commands of one batch must not be parsed twice.
+    pub parsed_at_tick: u64,
     /// Bytes the parser knows to be missing.
     pub wanted: usize,
     /// Replies, from `sent` on.
@@ -49,8 +51,10 @@ pub struct Client {
     pub waiting: Waiting,
     /// The poller reports when it can be written.
     pub wants_write: bool,
-    /// The peer closed its side, or the connection failed.
+    /// The connection failed, or is to be closed.
     pub gone: bool,
+    /// The peer sends no more; what it sent before is still answered.
+    pub ended: bool,
     /// Replies are in `out` that the flush at the end of the batch sends.
     pub dirty: bool,
     /// What was wrong with its input, answered in its turn.

@@ -43,6 +43,7 @@ pub fn run(
     }
     state.stats.sample(moment.now_ms);
     if thread == 0 {
+        ask_for_huge_pages(node);
         node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
     }
     let ThreadState { relocation, local, .. } = state;
@@ -85,4 +86,14 @@ fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread:
 fn fragmented(_local: &keyspace::space::Local) -> bool {
     let stats = structures::slab::stats();
     stats.page_bytes > 16 << 20 && stats.live_bytes * 10 < stats.page_bytes * 7
+}
+
+/// Once there is data worth it, tables get huge pages (the slab decides for itself); an idle node stays small.
+fn ask_for_huge_pages(node: &Node) {
+    const FROM_BYTES: usize = 3 << 20;
+    if !node.has_huge_pages.load(Ordering::Relaxed) && sys::alloc::allocated_bytes_estimate() > FROM_BYTES {
+        node.has_huge_pages.store(true, Ordering::Relaxed);
+        // Without them the node is slower, nothing else.
+        let _ = sys::alloc::ask_for_huge_pages();
+    }
 }

@@ -117,6 +117,9 @@ impl IoThread {
     pub fn run(mut self) -> std::io::Result<()> {
         let node = self.node;
         let me = &node.threads[self.index];
+        if node.threads.len() == 1 {
+            structures::lock::become_sole_owner();
+        }
         self.poller.add_listener(me.mailbox.waker().as_fd(), TOKEN_WAKER)?;
         if let Some(listeners) = &self.listeners {
             for (i, fd) in listeners.fds().enumerate() {
@@ -279,6 +282,11 @@ impl IoThread {
                 self.parse(state, slot);
             }
             Ok(Received::WouldBlock) => {}
+            Ok(Received::Eof) if self.ready.contains(&slot) || !matches!(client.waiting, Waiting::No) => {
+                // Commands that came before the end are still answered.
+                client.ended = true;
+                let _ = self.poller.pause_read(client.fd.as_fd(), client.token, true);
+            }
             Ok(Received::Eof) | Err(_) => {
                 client.gone = true;
                 self.close(state, slot, moment);
@@ -308,6 +316,14 @@ impl IoThread {
             // The peer does not read: its commands wait until it does.
             return;
         }
+        if client.parsed_at_tick == state.stats.ticks {
+            // Its commands of this batch have yet to run, and would be parsed (and run) again: the rest comes next.
+            if !self.ready.contains(&slot) {
+                self.ready.push(slot);
+            }
+            return;
+        }
+        client.parsed_at_tick = state.stats.ticks;
         let node = self.node;
         let limits = Limits {
             max_bulk_bytes: node.settings.proto_max_bulk_bytes.load(Ordering::Relaxed),
@@ -315,6 +331,11 @@ impl IoThread {
             ..Limits::default()
         };
         let mut at = client.consumed;
+        if client.ended && !client.dirty {
+            // Whatever comes of it, the flush looks whether the connection is done.
+            client.dirty = true;
+            self.dirty.push(slot);
+        }
         for _ in 0..COMMANDS_PER_TICK {
             if at >= client.input.len() {
                 return;
@@ -727,6 +748,8 @@ impl IoThread {
                 client.gone = true;
             }
             if client.gone || client.meta.killed || (client.session.close_after_reply && all_sent) {
+                self.close(state, slot, moment);
+            } else if client.ended && all_sent && matches!(client.waiting, Waiting::No) && !self.ready.contains(&slot) {
                 self.close(state, slot, moment);
             } else if all_sent && client.consumed < client.input.len() && client.parser.is_idle() {
                 // Commands that waited for the peer to read.

@@ -25,6 +25,30 @@ pub fn on_release(wake: Wake) {
     let _ = WAKE.set(wake);
 }
 
+/// Nobody has used a lock yet: the mode is open.
+const MODE_OPEN: usize = 0;
+/// Any thread may take locks, with atomic operations.
+const MODE_SHARED: usize = 1;
+/// The mode of all locks of the process, decided once: [`MODE_SHARED`], or the one thread that may take locks.
+#[cfg(not(loom))]
+static MODE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(MODE_OPEN);
+
+/// A number of the calling thread that no other living thread has.
+#[cfg(not(loom))]
+#[inline(always)]
+fn thread_token() -> usize {
+    thread_local! { static TOKEN: u64 = const { 0 } }
+    TOKEN.with(|token| std::ptr::from_ref(token).addr())
+}
+
+/// Makes the calling thread the only one of this process that can take locks: for a node with one I/O thread, whose
+/// locks then cost no atomic read-modify-write (each of which would hold up the loads around it). Other threads find
+/// every lock busy from now on. Works once, before any lock was taken; returns whether it did.
+#[cfg(not(loom))]
+pub fn become_sole_owner() -> bool {
+    MODE.compare_exchange(MODE_OPEN, thread_token(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
 /// The lock's word and waiter set, apart from what it guards so that it can be model-checked.
 pub struct RawLock {
     state: AtomicU32,
@@ -56,6 +80,23 @@ impl RawLock {
     /// Takes the lock if it is free.
     #[inline(always)]
     pub fn try_acquire(&self) -> bool {
+        #[cfg(not(loom))]
+        {
+            let mode = MODE.load(Ordering::Relaxed);
+            if mode != MODE_SHARED {
+                if mode == MODE_OPEN {
+                    // First use: shared, unless a sole owner comes first at this very moment.
+                    let _ = MODE.compare_exchange(MODE_OPEN, MODE_SHARED, Ordering::AcqRel, Ordering::Relaxed);
+                    return self.try_acquire();
+                }
+                // Only the owner gets past here, so load and store need not be one operation.
+                if mode != thread_token() || self.state.load(Ordering::Relaxed) != 0 {
+                    return false;
+                }
+                self.state.store(LOCKED, Ordering::Relaxed);
+                return true;
+            }
+        }
         self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
@@ -80,6 +121,12 @@ impl RawLock {
     /// Lets go; returns the set of threads to wake.
     #[inline(always)]
     pub fn release(&self) -> u32 {
+        #[cfg(not(loom))]
+        if MODE.load(Ordering::Relaxed) != MODE_SHARED {
+            // The sole owner lets go of its own lock; nobody can be waiting for it.
+            self.state.store(0, Ordering::Relaxed);
+            return 0;
+        }
         if self.state.swap(0, Ordering::AcqRel) & WAITED_FOR == 0 {
             return 0;
         }
@@ -93,7 +140,8 @@ impl Default for RawLock {
     }
 }
 
-/// Data behind a [`RawLock`].
+/// Data behind a [`RawLock`], on the same cache line as far as it fits.
+#[repr(C)]
 pub struct TryMutex<T> {
     lock: RawLock,
     data: UnsafeCell<T>,

@@ -56,9 +56,9 @@ impl WalkCursor {
     }
 }
 
-/// The keys of one database in one shard.
+/// The keys of one database in one shard. What a look-up reads comes first, to share the shard lock's cache line.
+#[repr(C)]
 pub struct Table {
-    current: Array,
     /// Orders below it live in `current`, the others in `old`. `ORDER_END` when no resize is under way.
     boundary: u32,
     count: u32,
@@ -66,6 +66,7 @@ pub struct Table {
     /// Per-table growth phase, below 16, so that shards do not all grow at once.
     phase: u8,
     old: Option<Box<Old>>,
+    current: Array,
 }
 
 impl Table {

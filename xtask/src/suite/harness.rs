@@ -17,8 +17,10 @@ use super::{
     verdicts::{NO_VERDICT, Verdicts},
 };
 
-/// Tests that are left out everywhere: the slow ones, those of replicas and of files on disk.
-const TAGS: &str = "-slow -needs:repl -needs:save";
+/// Tags that are switched off: tests of replicas and of files on disk.
+const TAGS_OFF: &str = "-needs:repl -needs:save";
+/// A unit file that is tagged slow as a whole and yet takes seconds; elsewhere the slow tests are switched off too.
+const SLOW_ONLY: &str = "unit/querybuf";
 /// The tools that the harness calls, from the root of the checkout.
 const TOOLS: &[&str] = &["redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"];
 /// Where the packages put them.
@@ -124,11 +126,12 @@ impl Harness {
     }
 
     fn command(&self, unit: &str, mode: Mode, left_out: &[&str]) -> Command {
+        let tags = if unit == SLOW_ONLY { TAGS_OFF.to_owned() } else { format!("-slow {TAGS_OFF}") };
         let mut command = Command::new("tclsh8.6");
         command
             .current_dir(&self.root)
             .arg("tests/test_helper.tcl")
-            .args(["--tags", TAGS, "--durable", "--clients", "1", "--single", unit])
+            .args(["--tags", &tags, "--durable", "--clients", "1", "--single", unit])
             .args(["--baseport", &(self.base_port + HARNESS_PORT).to_string()])
             .args(["--portcount", &HARNESS_PORTS.to_string()]);
         if mode == Mode::Connect {

@@ -43,11 +43,11 @@ impl Launch {
             (true, Err(_)) => "target/release/brasa".into(),
             (false, _) => "/usr/bin/redis-server".into(),
         });
-        let binary = fs::canonicalize(&binary).with_context(|| {
-            format!("{} is missing; build it with: cargo build --release --package brasa", binary.display())
-        })?;
-        // A copy of a link called by its target would not know its name.
-        let binary = if is_brasa { binary } else { binary.with_file_name("redis-server") };
+        // Not resolved further: a binary called by its link's target would not know its name.
+        let binary = std::path::absolute(binary)?;
+        if !binary.is_file() {
+            bail!("{} is missing; build it with: cargo build --release --package brasa", binary.display());
+        }
         Ok(Launch { binary, is_brasa })
     }
 

@@ -64,7 +64,8 @@ impl Table {
         for name in &surprises.failed {
             println!("    failed: {name}");
             for line in run.verdicts.failed[name].iter().take(DETAIL_LINES) {
-                println!("        {}", line.chars().take(DETAIL_WIDTH).collect::<String>());
+                let plain = line.chars().map(|char| if char.is_control() { ' ' } else { char });
+                println!("        {}", plain.take(DETAIL_WIDTH).collect::<String>());
             }
         }
         for name in &surprises.passed {

@@ -116,7 +116,7 @@ fn write(ctx: &mut Ctx<'_>, args: &Args<'_>, operations: &[Operation], end: u64)
     if len.max(end) <= INLINE_MAX_BYTES && !is_chunked {
         let mut string = string_at(ctx, key).to_vec();
         string.resize(len.max(end), 0);
-        let mut changed = end > len || becomes_raw;
+        let mut changed = end > len;
         for operation in operations {
             let range = operation.field.byte_range(operation.offset);
             let touched = range.start as usize..(range.end as usize).min(string.len());
@@ -125,6 +125,8 @@ fn write(ctx: &mut Ctx<'_>, args: &Args<'_>, operations: &[Operation], end: u64)
         }
         if changed {
             ctx.set_edited(key, &string, Ttl::Keep);
+        } else if becomes_raw {
+            ctx.space.mark_raw(key);
         }
         return Ok(Outcome::Done);
     }

@@ -100,6 +100,7 @@ impl Bucket {
 }
 
 /// Buckets in hash order, with a few more behind the last home for what spills over the end.
+#[repr(C)]
 pub(super) struct Array {
     buckets: NonNull<Bucket>,
     homes: u32,

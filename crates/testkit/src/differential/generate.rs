@@ -209,7 +209,7 @@ impl Gen {
     /// Adds a command, now and then spoilt. Returns whether it was left intact.
     pub fn push(&mut self, command: Command) -> bool {
         let mut command = command;
-        let intact = !self.spoil_all && !self.rng.percent(6);
+        let intact = !self.spoil_all && !self.rng.percent(8);
         if !intact {
             self.spoil(&mut command);
         }

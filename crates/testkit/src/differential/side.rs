@@ -147,10 +147,10 @@ impl Side {
 
     /// Opens a client's connection again.
     pub(super) fn reopen(&mut self, client: usize) -> io::Result<()> {
-        let had_one = self.clients[client].take().is_some();
-        if had_one {
-            // The server notices a close in its own time, and CLIENT LIST would show when.
-            std::thread::sleep(Duration::from_millis(2));
+        if let Some(mut old) = self.clients[client].take() {
+            // The server notices a close in its own time, and CLIENT LIST would show when: its own close tells.
+            let _ = old.client.finish_sending();
+            old.client.receive_to_close(Duration::from_millis(200));
         }
         self.clients[client] = Some(self.open()?);
         Ok(())

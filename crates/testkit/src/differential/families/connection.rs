@@ -94,6 +94,11 @@ fn requirepass(g: &mut Gen) {
 }
 
 fn client_capa(g: &mut Gen) {
+    if g.rng.percent(8) {
+        // Any word will do: only none is an error.
+        g.push_exact(Command::new("CLIENT CAPA"));
+        return;
+    }
     let mut command = Command::new("CLIENT CAPA").arg(g.rng.pick(&["redirect", "REDIRECT", "future"]));
     if g.rng.percent(30) {
         command = command.arg("other");
@@ -194,7 +199,7 @@ fn client_list(g: &mut Gen) {
     for _ in 0..g.rng.below(4) {
         command = filter(g, command, false);
     }
-    if g.rng.percent(4) {
+    if g.rng.percent(10) {
         command = command.token("NOPE").arg("x");
     }
     g.push(command);
@@ -216,6 +221,9 @@ fn client_kill(g: &mut Gen) {
     }
     for _ in 0..1 + g.rng.below(3) {
         command = filter(g, command, true);
+    }
+    if g.rng.percent(6) {
+        command = command.token("NOPE").arg("x");
     }
     if g.rng.percent(90) {
         command = command.token("ID").arg("999999999");

@@ -208,7 +208,7 @@ fn log(g: &mut Gen, container: &str) {
     }
     if typed {
         command = command.token(g.rng.pick(LOG_TYPES));
-        if g.rng.percent(4) {
+        if g.rng.percent(10) {
             command = command.arg("nope");
         }
     }

@@ -84,6 +84,9 @@ pub struct Session {
     pub multi: Option<Box<Multi>>,
     /// The transaction that EXEC runs: commands in it and the bytes of their arguments.
     pub executing: Option<(usize, usize)>,
+    /// Pushes that wait for the end of EXEC's reply.
+    #[allow(clippy::box_collection, reason = "rarely there: one word in every client")]
+    pub pushes: Option<Box<Vec<u8>>>,
     /// The client has used MULTI: CLIENT LIST shows `multi=0` outside transactions from then on, not -1.
     pub used_multi: bool,
     /// Keys under WATCH.
@@ -119,6 +122,7 @@ impl Session {
             lib_ver: Vec::new(),
             multi: None,
             executing: None,
+            pushes: None,
             used_multi: false,
             watch: None,
             reply_mode: ReplyMode::On,

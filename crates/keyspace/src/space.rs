@@ -480,6 +480,31 @@ impl<'a> Space<'a> {
         self.put_back(key, slot, entry);
     }
 
+    /// Stores a value, its TTL kept: a change to the effect log, none to anyone who watches the key. O(1).
+    pub fn recode(&mut self, key: Key<'_>, value: NewValue<'_>) {
+        let physical = self.physical;
+        let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
+        let slot = self.live_slot(key);
+        let old = slot.and_then(|slot| {
+            let entry = self.locked.shard(self.keyspace, key.shard).table(physical)?.entry(slot);
+            Some((slot, entry.expire_at_ms(), entry.access(), entry.frequency()))
+        });
+        match old {
+            Some((slot, expire_at_ms, access, frequency)) => {
+                let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access, epoch });
+                entry.view().set_frequency(frequency);
+                self.put_back(key, slot, entry);
+            }
+            None => {
+                let meta = Meta { expire_at_ms: None, access: self.access.fresh(), epoch };
+                let entry = self.local.heap.entry(key.bytes, value, meta);
+                self.insert(key, entry);
+            }
+        }
+        self.local.counters.changes += 1;
+        self.shard(key.shard).version += 1;
+    }
+
     /// Changes the object behind a key in place; a running snapshot keeps what it was (a clone shares all chunks).
     /// `None` when the key is missing or its value is not an object.
     pub fn object_mut(&mut self, key: Key<'_>) -> Option<&mut Object> {

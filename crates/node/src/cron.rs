@@ -11,19 +11,23 @@ use crate::state::ThreadState;
 /// Buckets looked at per call for entries in sparse slab pages.
 const RELOCATION_BUCKETS: u32 = 512;
 
-/// One call; returns the slots of clients to close.
-pub fn run(
-    node: &'static Node,
-    state: &mut ThreadState,
-    moment: &Moment,
-    thread: usize,
-    hz: u64,
-) -> Vec<u32> {
+/// What a call found.
+#[derive(Default)]
+pub struct Outcome {
+    /// Slots of clients to close.
+    pub closing: Vec<u32>,
+    /// Keys are due that there was no time for: come back soon.
+    pub more_expired: bool,
+}
+
+/// One call.
+pub fn run(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread: usize, hz: u64) -> Outcome {
     if node.settings.cron_paused.load(Ordering::Relaxed) {
-        return Vec::new();
+        return Outcome::default();
     }
+    let mut more_expired = false;
     if node.settings.active_expire.load(Ordering::Relaxed) {
-        expire(node, state, moment, thread, hz);
+        more_expired = expire(node, state, moment, thread, hz);
     }
     crate::effects::retry(node, &mut state.local, moment.now_ms);
     let mut closing = Vec::new();
@@ -50,11 +54,11 @@ pub fn run(
     if fragmented(local) {
         relocation.run(&node.keyspace, local, RELOCATION_BUCKETS);
     }
-    closing
+    Outcome { closing, more_expired }
 }
 
 /// Active expiry within its share of time: up to a quarter of the period at the usual effort.
-fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread: usize, hz: u64) {
+fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread: usize, hz: u64) -> bool {
     let started = mono_ns();
     let effort = u64::from(node.settings.active_expire_effort.load(Ordering::Relaxed)).clamp(1, 10);
     // Slices of at most a millisecond, so that requests wait no longer for it.
@@ -80,6 +84,7 @@ fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread:
     if threshold > 0 && spent / 1_000_000 >= threshold {
         node.latency.record("expire-cycle", moment.now_ms / 1000, spent / 1_000_000);
     }
+    spent > budget_ns
 }
 
 /// Whether slab pages hold much more than the entries in them.

@@ -749,7 +749,11 @@ impl IoThread {
             }
             if client.gone || client.meta.killed || (client.session.close_after_reply && all_sent) {
                 self.close(state, slot, moment);
-            } else if client.ended && all_sent && matches!(client.waiting, Waiting::No) && !self.ready.contains(&slot) {
+            } else if client.ended
+                && all_sent
+                && matches!(client.waiting, Waiting::No)
+                && !self.ready.contains(&slot)
+            {
                 self.close(state, slot, moment);
             } else if all_sent && client.consumed < client.input.len() && client.parser.is_idle() {
                 // Commands that waited for the peer to read.
@@ -775,8 +779,12 @@ impl IoThread {
         let hz = u64::from(self.node.settings.hz.load(Ordering::Relaxed).clamp(1, 500)).max(10);
         self.next_cron_ns = now_ns + 1_000_000_000 / hz;
         self.cron_ticks += 1;
-        let closing = crate::cron::run(self.node, state, moment, self.index, hz);
-        for slot in closing {
+        let outcome = crate::cron::run(self.node, state, moment, self.index, hz);
+        if outcome.more_expired {
+            // A millisecond of every five, as long as keys are due.
+            self.next_cron_ns = now_ns + 4_000_000;
+        }
+        for slot in outcome.closing {
             self.close(state, slot, moment);
         }
         if self.cron_ticks % hz == 0 {

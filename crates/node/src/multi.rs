@@ -195,6 +195,9 @@ pub fn exec(
     }
     state.in_unit = false;
     client.session.executing = None;
+    if let Some(pushes) = client.session.pushes.take() {
+        client.out.extend_from_slice(&pushes);
+    }
     commit(node, &mut state.local, &moment);
     drop(locked);
     Ok(Outcome::Done)

@@ -86,7 +86,8 @@ impl RawLock {
             if mode != MODE_SHARED {
                 if mode == MODE_OPEN {
                     // First use: shared, unless a sole owner comes first at this very moment.
-                    let _ = MODE.compare_exchange(MODE_OPEN, MODE_SHARED, Ordering::AcqRel, Ordering::Relaxed);
+                    let _ =
+                        MODE.compare_exchange(MODE_OPEN, MODE_SHARED, Ordering::AcqRel, Ordering::Relaxed);
                     return self.try_acquire();
                 }
                 // Only the owner gets past here, so load and store need not be one operation.
@@ -102,6 +103,11 @@ impl RawLock {
 
     /// Asks for `thread` to be woken at the release.
     pub fn wait(&self, thread: u32) -> Waiting {
+        #[cfg(not(loom))]
+        if MODE.load(Ordering::Relaxed) != MODE_SHARED {
+            // A sole owner never waits for itself, and tells nobody else.
+            return Waiting::Retry;
+        }
         self.waiters.fetch_or(1 << (thread % WAITER_BITS), Ordering::Relaxed);
         // From here on a release sees the bit, if it sees WAITED_FOR.
         match self.state.compare_exchange(LOCKED, LOCKED | WAITED_FOR, Ordering::AcqRel, Ordering::Acquire) {

@@ -36,10 +36,20 @@ fn script(connection: usize, round: usize) -> Vec<Vec<String>> {
         format!("LPUSHX plain:{c} refused"),
     ];
     if r % 10 == 0 {
-        lines.extend(["MULTI".into(), format!("INCR tx:{c}"), format!("SET tx2:{c} {r} PX 5000000"), "EXEC".into()]);
+        lines.extend([
+            "MULTI".into(),
+            format!("INCR tx:{c}"),
+            format!("SET tx2:{c} {r} PX 5000000"),
+            "EXEC".into(),
+        ]);
     }
     if r % 40 == 7 {
-        lines.extend(["SELECT 3".into(), format!("SET other:{c} {r}"), format!("MOVE other:{c} 5"), "SELECT 0".into()]);
+        lines.extend([
+            "SELECT 3".into(),
+            format!("SET other:{c} {r}"),
+            format!("MOVE other:{c} 5"),
+            "SELECT 0".into(),
+        ]);
     }
     lines.iter().map(|l| words(l)).collect()
 }
@@ -76,13 +86,15 @@ fn a_killed_nodes_log_rebuilds_its_data() {
     let dump = Command::new(binary).args(["log", "dump"]).arg(&folder).output().expect("brasa log dump runs");
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
 
-    let second = Launch::new(Kind::Brasa).args(["--enable-debug-command", "yes"]).start().expect("Brasa starts");
+    let second =
+        Launch::new(Kind::Brasa).args(["--enable-debug-command", "yes"]).start().expect("Brasa starts");
     let mut client = second.connect().expect("connects");
     client.send(&dump.stdout).expect("sends the log");
     client.send(b"*2\r\n$4\r\nECHO\r\n$12\r\nend-of-log-x\r\n").expect("sends the mark");
     let replies = client.receive_until(b"end-of-log-x\r\n");
     assert_eq!(replies.finish, Finish::Complete);
-    let errors: Vec<_> = (0..replies.len()).filter(|&i| replies.get(i).is_some_and(|r| r.starts_with(b"-"))).collect();
+    let errors: Vec<_> =
+        (0..replies.len()).filter(|&i| replies.get(i).is_some_and(|r| r.starts_with(b"-"))).collect();
     assert!(errors.is_empty(), "replayed effects are never refused: {errors:?}");
     assert_eq!(
         String::from_utf8_lossy(&digest(&mut client)),

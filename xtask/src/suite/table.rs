@@ -85,14 +85,14 @@ impl Table {
     /// The table of `docs/conformance.md`.
     pub fn markdown(&self) -> String {
         let mut text = String::from(
-            "| Unit file | Passed | Failed | Left out | Skipped | Reasons |\n| --- | --- | --- | --- | --- | --- |\n",
+            "| Unit file | Passed | Failed | Unexpected | Left out | Skipped | Reasons |\n| --- | --- | --- | --- | --- | --- | --- |\n",
         );
         for row in &self.rows {
-            let Row { unit, passed, failures, left_out, skipped, reasons, .. } = row;
+            let Row { unit, passed, failures, left_out, skipped, surprises, reasons } = row;
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "| `{unit}` | {passed} | {failures} | {left_out} | {skipped} | {} |",
+                "| `{unit}` | {passed} | {failures} | {surprises} | {left_out} | {skipped} | {} |",
                 reasons.replace('|', "\\|")
             );
         }
@@ -129,7 +129,7 @@ mod tests {
         let surprises = Surprises { failed: vec!["b".to_owned()], ..Surprises::default() };
         table.add("unit/x", run, surprises, BTreeSet::from(["needs a|b"]), 1);
         assert_eq!(table.surprises(), 1);
-        assert!(table.markdown().ends_with("| `unit/x` | 1 | 1 | 1 | 1 | needs a\\|b |\n"));
+        assert!(table.markdown().ends_with("| `unit/x` | 1 | 1 | 1 | 1 | 1 | needs a\\|b |\n"));
         assert!(table.summary().starts_with("1 unit files: 1 passed, 2 failed or left out (33.3% passed)"));
     }
 }

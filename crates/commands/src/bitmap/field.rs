@@ -1,6 +1,6 @@
 //! `BITFIELD`, `BITFIELD_RO`: integers of any width at any bit (<https://valkey.io/commands/bitfield/>).
 
-use keyspace::{Key, Ttl};
+use keyspace::{Key, NewValue, Ttl};
 use smallvec::SmallVec;
 use structures::bits::{Field, Overflow};
 use structures::object::INLINE_MAX_BYTES;
@@ -116,15 +116,20 @@ fn write(ctx: &mut Ctx<'_>, args: &Args<'_>, operations: &[Operation], end: u64)
     if len.max(end) <= INLINE_MAX_BYTES && !is_chunked {
         let mut string = string_at(ctx, key).to_vec();
         string.resize(len.max(end), 0);
-        let mut changed = end > len;
+        let (mut changed, mut applied) = (false, false);
         for operation in operations {
             let range = operation.field.byte_range(operation.offset);
             let touched = range.start as usize..(range.end as usize).min(string.len());
             let window = string.get_mut(touched).unwrap_or(&mut []);
-            changed |= run(ctx, operation, window);
+            let outcome = run(ctx, operation, window);
+            applied |= outcome.is_some();
+            changed |= outcome == Some(true);
         }
-        if changed {
+        if changed || (applied && end > len) {
             ctx.set_edited(key, &string, Ttl::Keep);
+        } else if end > len {
+            // Whoever watches the key is not told of growth alone.
+            ctx.space.recode(key, NewValue::Bytes { bytes: &string, raw: true });
         } else if becomes_raw {
             ctx.space.mark_raw(key);
         }
@@ -144,14 +149,14 @@ fn run_in_place(ctx: &mut Ctx<'_>, key: Key<'_>, operation: &Operation) {
     let range = operation.field.byte_range(operation.offset);
     let mut window = bytes_at::<FIELD_BYTES_MAX>(string_at(ctx, key), range.start);
     let window = &mut window[..(range.end - range.start) as usize];
-    if run(ctx, operation, window) {
+    if run(ctx, operation, window) == Some(true) {
         overwrite(ctx, key, range.start as usize, window);
     }
 }
 
 /// Runs one operation on the bytes that hold its field (or fewer, where it only reads) and replies. Returns whether
-/// they changed.
-fn run(ctx: &mut Ctx<'_>, operation: &Operation, window: &mut [u8]) -> bool {
+/// they changed, `None` if it wrote nothing.
+fn run(ctx: &mut Ctx<'_>, operation: &Operation, window: &mut [u8]) -> Option<bool> {
     let Operation { action, field, offset, overflow } = *operation;
     let bit = offset % 8;
     let old = field.get(window, bit);
@@ -170,11 +175,8 @@ fn run(ctx: &mut Ctx<'_>, operation: &Operation, window: &mut [u8]) -> bool {
         Some(number) => ctx.reply.int(number),
         None => ctx.reply.null(),
     }
-    match new {
-        Some(new) if new != old => {
-            field.set(window, bit, new);
-            true
-        }
-        _ => false,
-    }
+    new.map(|new| {
+        field.set(window, bit, new);
+        new != old
+    })
 }

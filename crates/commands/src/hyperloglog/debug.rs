@@ -1,6 +1,7 @@
 //! `PFDEBUG`, `PFSELFTEST`: for tests of HyperLogLogs.
 
-use keyspace::Ttl;
+use keyspace::{Key, NewValue, Object};
+use structures::big_string::BigString;
 use structures::hll;
 
 use crate::ctx::Text;
@@ -21,7 +22,7 @@ pub fn pfdebug(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     if args.is(1, "GETREG") {
         let registers = hll::registers(&value)?;
         if hll::to_dense(&mut value)? {
-            ctx.set_edited(key, &value, Ttl::Keep);
+            store_dense(ctx, key, &value);
         }
         ctx.reply.array(hll::REGISTERS);
         for &register in registers.iter() {
@@ -37,7 +38,7 @@ pub fn pfdebug(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     } else if args.is(1, "TODENSE") {
         let converted = hll::to_dense(&mut value)?;
         if converted {
-            ctx.set_edited(key, &value, Ttl::Keep);
+            store_dense(ctx, key, &value);
         }
         ctx.reply.int(i64::from(converted));
     } else {
@@ -45,6 +46,12 @@ pub fn pfdebug(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         return Err(CommandError::owned(format!("ERR Unknown PFDEBUG subcommand '{name}'")));
     }
     Ok(Outcome::Done)
+}
+
+/// The same elements in the other encoding: no news to whoever watches the key.
+fn store_dense(ctx: &mut Ctx<'_>, key: Key<'_>, value: &[u8]) {
+    let object = Box::new(Object::String(BigString::from_slice(value)));
+    ctx.space.recode(key, NewValue::Object(object));
 }
 
 /// The vector instructions that this build uses are the compiler's: there is nothing to turn on or off, and results

@@ -97,6 +97,55 @@ pub const REGRESSIONS: &[Regression] = &[
         ]),
     },
     Regression {
+        name: "the first of several HyperLogLogs with an error has it",
+        case: Case::Script(&[
+            r#"0 SET h:1 "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x7f\xfe""#,
+            "0 SET h:2 x",
+            "0 PFCOUNT h:1 h:2",
+            "0 PFMERGE h:1 h:2",
+            "0 PFMERGE h:3 h:2 h:1",
+        ]),
+    },
+    Regression {
+        name: "looking into a string makes it raw, unseen by those who watch it",
+        case: Case::Script(&[
+            r#"0 SET h "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7f\xff""#,
+            "0 SET b edcccadccfbdacceccdafafbabcaeabdfdaedbfebd",
+            "0 SET n 12",
+            "1 WATCH h b n",
+            "0 PFCOUNT h",
+            "0 OBJECT ENCODING h",
+            "0 BITFIELD b SET u1 253 1",
+            "0 OBJECT ENCODING b",
+            "0 SETBIT n 0 0",
+            "0 OBJECT ENCODING n",
+            "0 PFDEBUG TODENSE h",
+            "1 MULTI",
+            "1 GET b",
+            "1 EXEC",
+        ]),
+    },
+    Regression {
+        name: "a parameter counts from the next command of the pipeline on",
+        case: Case::Script(&[
+            "0 SET k v",
+            "0 CONFIG SET maxmemory-policy allkeys-lfu",
+            "0 OBJECT FREQ k",
+            "0 MULTI",
+            "0 CONFIG SET maxmemory-policy allkeys-lru",
+            "0 OBJECT FREQ k",
+            "0 EXEC",
+        ]),
+    },
+    Regression {
+        name: "killed clients are not listed any more",
+        case: Case::Script(&["0 GET k", "1 CLIENT KILL ID <id:0>", "1 CLIENT LIST"]),
+    },
+    Regression {
+        name: "a transaction whose watched key changed shows no queue",
+        case: Case::Script(&["0 WATCH k", "0 MULTI", "0 GET k", "1 SET k 1", "1 CLIENT LIST", "0 EXEC"]),
+    },
+    Regression {
         name: "error texts lose line ends at their end",
         case: Case::Script(&[
             r#"0 EXPIRE k 100 "\r\n""#,

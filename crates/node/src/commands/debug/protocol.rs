@@ -1,7 +1,7 @@
 //! `DEBUG PROTOCOL`: a value of every type of the protocol, for tests of clients.
 
 use commands::{Args, CommandError, CommandResult, Outcome};
-use wire::resp::Resp;
+use wire::resp::{ReplyWriter, Resp};
 
 use crate::ctx::NodeCtx;
 
@@ -49,9 +49,16 @@ pub(super) fn protocol(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult 
             }
             // A push never comes in the middle of a reply, so it leaves behind this one.
             reply.bulk(b"Some real reply following the push reply");
-            reply.push(2);
-            reply.bulk(b"server-cpu-usage");
-            reply.int(42);
+            let mut bytes = Vec::new();
+            let mut push = ReplyWriter::new(&mut bytes, reply.resp);
+            push.push(2);
+            push.bulk(b"server-cpu-usage");
+            push.int(42);
+            if ctx.data.session.executing.is_some() {
+                ctx.data.session.pushes.get_or_insert_default().extend_from_slice(&bytes);
+            } else {
+                reply.raw(&bytes);
+            }
         }
         "true" => reply.bool(true),
         "false" => reply.bool(false),

@@ -91,7 +91,9 @@ fn move_(g: &mut Gen) {
 }
 
 fn object(g: &mut Gen) {
-    let name = *g.rng.pick(&["ENCODING", "ENCODING", "FREQ", "FREQ", "IDLETIME", "REFCOUNT", "HELP", "HELP", "NOPE"]);
+    let name = *g
+        .rng
+        .pick(&["ENCODING", "ENCODING", "FREQ", "FREQ", "IDLETIME", "REFCOUNT", "HELP", "HELP", "NOPE"]);
     let mut command = Command::new(&format!("OBJECT {name}"));
     if name != "HELP" {
         command = command.arg(g.key());

@@ -747,13 +747,9 @@ impl IoThread {
                 state.stats.output_buffer_disconnections += 1;
                 client.gone = true;
             }
-            if client.gone || client.meta.killed || (client.session.close_after_reply && all_sent) {
-                self.close(state, slot, moment);
-            } else if client.ended
-                && all_sent
-                && matches!(client.waiting, Waiting::No)
-                && !self.ready.contains(&slot)
-            {
+            let answered = client.ended && matches!(client.waiting, Waiting::No) && !self.ready.contains(&slot);
+            let done = all_sent && (client.session.close_after_reply || answered);
+            if client.gone || client.meta.killed || done {
                 self.close(state, slot, moment);
             } else if all_sent && client.consumed < client.input.len() && client.parser.is_idle() {
                 // Commands that waited for the peer to read.

@@ -48,6 +48,27 @@ impl Watches {
         }
     }
 
+    /// Databases were exchanged: the key `was_there` before, and is now there, gone, or `stale` (its TTL has passed).
+    /// One stale key for another, or for none, is no change that anybody can see.
+    pub(crate) fn touch_swapped(
+        &mut self,
+        db: u16,
+        key: &[u8],
+        was_there: bool,
+        is_there: bool,
+        stale: bool,
+    ) {
+        for watcher in self.databases.get_mut(&db).and_then(|keys| keys.get_mut(key)).into_iter().flatten() {
+            if watcher.was_expired && !is_there {
+                watcher.was_expired = false;
+            } else if stale && (watcher.was_expired || !was_there) {
+                watcher.was_expired = true;
+            } else {
+                watcher.dirty.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// The watched keys of a database.
     pub(crate) fn keys(&self, db: u16) -> Vec<Vec<u8>> {
         self.databases.get(&db).into_iter().flat_map(|keys| keys.keys()).map(|k| k.to_vec()).collect()
@@ -95,12 +116,14 @@ impl crate::Space<'_> {
                     let key = hasher.place(&name);
                     let find =
                         |physical: u16| shard.table(physical).and_then(|t| t.get(key.order, key.bytes));
-                    let (here, there) = (find(was).is_some(), find(is));
+                    let (was_there, there) = (find(was).is_some(), find(is));
                     let live = there.is_some_and(|e| e.expire_at_ms().is_none_or(|at| at >= now_ms));
-                    if (here || there.is_some())
+                    let there_is = there.is_some();
+                    let stale = there_is && !live;
+                    if (was_there || there_is)
                         && let Some(cold) = &mut shard.cold
                     {
-                        cold.watches.touch(db, &name, live);
+                        cold.watches.touch_swapped(db, &name, was_there, there_is, stale);
                     }
                 }
             }

@@ -709,6 +709,12 @@ impl IoThread {
                 state.clients.put_back(slot, taken);
             }
             let Some(client) = state.clients.get_mut(slot) else { continue };
+            if crate::limits::hard_limit_exceeded(self.node, client) {
+                // Judged before the socket takes some of it, as in Valkey: one huge reply is enough.
+                state.stats.output_buffer_disconnections += 1;
+                self.close(state, slot, moment);
+                continue;
+            }
             let unsent = client.unsent();
             if unsent > 0 {
                 state.stats.total_writes += 1;
@@ -747,7 +753,8 @@ impl IoThread {
                 state.stats.output_buffer_disconnections += 1;
                 client.gone = true;
             }
-            let answered = client.ended && matches!(client.waiting, Waiting::No) && !self.ready.contains(&slot);
+            let answered =
+                client.ended && matches!(client.waiting, Waiting::No) && !self.ready.contains(&slot);
             let done = all_sent && (client.session.close_after_reply || answered);
             if client.gone || client.meta.killed || done {
                 self.close(state, slot, moment);

@@ -17,3 +17,9 @@ pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
     let since = *client.meta.soft_limit_at_ms.get_or_insert(now_ms);
     now_ms - since > (limit.soft_seconds * 1000) as i64
 }
+
+/// Whether a client's waiting replies pass the hard limit.
+pub fn hard_limit_exceeded(node: &Node, client: &Client) -> bool {
+    let hard_bytes = node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed);
+    hard_bytes > 0 && client.unsent() as u64 > hard_bytes
+}

@@ -66,6 +66,8 @@ pub struct Settings {
     /// DEBUG PAUSE-CRON.
     pub cron_paused: AtomicBool,
     replication_id: OnceLock<RwLock<String>>,
+    /// The hard output limit of normal clients, bytes; 0 = never. A copy for the hot path.
+    pub normal_hard_bytes: AtomicU64,
     policy: RwLock<Option<Policy>>,
     policy_kind: AtomicU32,
     password: RwLock<Vec<u8>>,
@@ -156,6 +158,9 @@ impl Settings {
 
     /// Changes the output limits of a class.
     pub fn set_output_limit(&self, class: usize, limit: OutputLimit) {
+        if class == 0 {
+            self.normal_hard_bytes.store(limit.hard_bytes, Ordering::Relaxed);
+        }
         *self.output_limit[class].write().unwrap_or_else(|e| e.into_inner()) = limit;
     }
 }

@@ -488,13 +488,16 @@ impl Table {
     }
 
     fn shrink_if_sparse(&mut self) {
+        if self.count == 0 {
+            // An empty table holds no memory, so that eviction can always make room.
+            self.current = Array::empty();
+            self.old = None;
+            self.boundary = ORDER_END;
+            return;
+        }
         let homes = self.current.homes();
-        if self.old.is_none() && homes > 4 && u64::from(self.count) * 3 < u64::from(homes) * u64::from(SLOTS)
+        if self.old.is_none() && homes > 1 && u64::from(self.count) * 3 < u64::from(homes) * u64::from(SLOTS)
         {
-            if self.count == 0 {
-                self.current = Array::empty();
-                return;
-            }
             self.start_resize((self.count / 5).max(1));
         }
     }

@@ -35,8 +35,8 @@ const READ_BYTES: usize = 16 * 1024;
 const READ_LARGE_BYTES: usize = 1024 * 1024;
 /// Commands of one connection per tick; the rest waits its turn.
 const COMMANDS_PER_TICK: usize = 1024;
-/// Replies held back per connection before its next commands wait for the peer to read.
-const UNSENT_PAUSE_BYTES: usize = 1024 * 1024;
+/// Sent bytes at the front of a reply buffer that are worth moving the rest for.
+const SENT_DRAIN_BYTES: usize = 1024 * 1024;
 /// Buffers kept for the next connection that needs one.
 const SPARE_BUFFERS: usize = 64;
 /// Tokens from here on are not clients.
@@ -312,7 +312,7 @@ impl IoThread {
         if !matches!(client.waiting, Waiting::No) || client.stopped || client.session.close_after_reply {
             return;
         }
-        if client.unsent() > UNSENT_PAUSE_BYTES {
+        if client.unsent() > crate::limits::pause_bytes(self.node) {
             // The peer does not read: its commands wait until it does.
             return;
         }
@@ -531,7 +531,7 @@ impl IoThread {
         let needs_gate = match self.run_with(state, &mut client, pending, spans, moment, gated) {
             Ran::Next => {
                 client.consumed = pending.next as usize;
-                if client.unsent() > UNSENT_PAUSE_BYTES {
+                if client.unsent() > crate::limits::pause_bytes(self.node) {
                     // The peer reads slower than it asks: its next commands wait until it has read.
                     client.stopped = true;
                     self.waiting.push(slot);
@@ -740,7 +740,7 @@ impl IoThread {
                 } else {
                     client.out = Vec::new();
                 }
-            } else if client.sent > UNSENT_PAUSE_BYTES {
+            } else if client.sent > SENT_DRAIN_BYTES {
                 client.out.drain(..client.sent);
                 client.sent = 0;
             }

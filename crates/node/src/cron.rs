@@ -21,7 +21,14 @@ pub struct Outcome {
 }
 
 /// One call.
-pub fn run(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread: usize, hz: u64) -> Outcome {
+pub fn run(
+    node: &'static Node,
+    state: &mut ThreadState,
+    moment: &Moment,
+    thread: usize,
+    ticks: u64,
+    hz: u64,
+) -> Outcome {
     if node.settings.cron_paused.load(Ordering::Relaxed) {
         return Outcome::default();
     }
@@ -46,8 +53,10 @@ pub fn run(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread
         }
     }
     state.stats.sample(moment.now_ms);
+    if ticks % hz == 0 {
+        give_back_memory();
+    }
     if thread == 0 {
-        ask_for_huge_pages(node);
         node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
     }
     let ThreadState { relocation, local, .. } = state;
@@ -93,12 +102,12 @@ fn fragmented(_local: &keyspace::space::Local) -> bool {
     stats.page_bytes > 16 << 20 && stats.live_bytes * 10 < stats.page_bytes * 7
 }
 
-/// Once there is data worth it, tables get huge pages (the slab decides for itself); an idle node stays small.
-fn ask_for_huge_pages(node: &Node) {
-    const FROM_BYTES: usize = 3 << 20;
-    if !node.has_huge_pages.load(Ordering::Relaxed) && sys::alloc::allocated_bytes_estimate() > FROM_BYTES {
-        node.has_huge_pages.store(true, Ordering::Relaxed);
-        // Without them the node is slower, nothing else.
-        let _ = sys::alloc::ask_for_huge_pages();
+/// Once a second: tables that grew left their old arrays behind; when those add up, the thread's free pages go back to
+/// the kernel.
+fn give_back_memory() {
+    const SLACK_BYTES: u64 = 4 << 20;
+    let used = used_memory_bytes();
+    if sys::alloc::rss_bytes() as u64 > used + used / 20 + SLACK_BYTES {
+        sys::alloc::purge();
     }
 }

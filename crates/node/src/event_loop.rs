@@ -782,7 +782,7 @@ impl IoThread {
         let hz = u64::from(self.node.settings.hz.load(Ordering::Relaxed).clamp(1, 500)).max(10);
         self.next_cron_ns = now_ns + 1_000_000_000 / hz;
         self.cron_ticks += 1;
-        let outcome = crate::cron::run(self.node, state, moment, self.index, hz);
+        let outcome = crate::cron::run(self.node, state, moment, self.index, self.cron_ticks, hz);
         if outcome.more_expired {
             // A millisecond of every five, as long as keys are due.
             self.next_cron_ns = now_ns + 4_000_000;

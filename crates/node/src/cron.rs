@@ -57,6 +57,7 @@ pub fn run(
         give_back_memory();
     }
     if thread == 0 {
+        ask_for_huge_pages(node);
         node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
     }
     let ThreadState { relocation, local, .. } = state;
@@ -109,5 +110,15 @@ fn give_back_memory() {
     let used = used_memory_bytes();
     if sys::alloc::rss_bytes() as u64 > used + used / 20 + SLACK_BYTES {
         sys::alloc::purge();
+    }
+}
+
+/// Once there is data worth it, tables get huge pages (the slab decides for itself); an idle node stays small.
+fn ask_for_huge_pages(node: &Node) {
+    const FROM_BYTES: usize = 3 << 20;
+    if !node.has_huge_pages.load(Ordering::Relaxed) && sys::alloc::allocated_bytes_estimate() > FROM_BYTES {
+        node.has_huge_pages.store(true, Ordering::Relaxed);
+        // Without them the node is slower, nothing else.
+        let _ = sys::alloc::ask_for_huge_pages();
     }
 }

@@ -89,6 +89,8 @@ pub struct Node {
     pub startup_memory_bytes: AtomicU64,
     /// Changes at the last (virtual) save.
     pub changes_at_save: AtomicI64,
+    /// The heap was told to use huge pages.
+    pub has_huge_pages: AtomicBool,
     /// The node shall stop.
     pub stopping: AtomicBool,
     /// Exit code when it stops.

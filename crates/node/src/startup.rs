@@ -149,6 +149,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         peak_memory_bytes: AtomicU64::new(0),
         startup_memory_bytes: AtomicU64::new(0),
         changes_at_save: AtomicI64::new(0),
+        has_huge_pages: AtomicBool::new(false),
         stopping: AtomicBool::new(false),
         exit_code: AtomicI64::new(0),
         unix_socket,

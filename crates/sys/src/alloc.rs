@@ -297,6 +297,28 @@ pub fn purge() {
     unsafe { mi_collect(true) };
 }
 
+/// Asks for transparent huge pages behind the heap from now on: a keyspace's tables are read at random, and with
+/// much data every look-up would miss the address translation caches. Memory that is resident already stays as it is.
+pub fn ask_for_huge_pages() -> std::io::Result<()> {
+    let probe = Box::new(0u64);
+    let inside = std::ptr::from_ref(&*probe).addr();
+    // The arena is the mapping that a fresh allocation lies in.
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let arena = maps.lines().find_map(|line| {
+        let (start, end) = line.split(' ').next()?.split_once('-')?;
+        let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
+        range.contains(&inside).then_some(range)
+    });
+    // SAFETY: sets an option by its number in the linked version.
+    unsafe { mi_option_set(OPTION_ALLOW_THP, 1) };
+    let Some(arena) = arena else { return Ok(()) };
+    // SAFETY: advice about pages of our own mapping changes no contents.
+    let result = unsafe {
+        libc::madvise(std::ptr::without_provenance_mut(arena.start), arena.len(), libc::MADV_HUGEPAGE)
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
 /// How long mimalloc keeps an empty page before it returns it, in milliseconds; -1 keeps it for ever.
 pub fn set_purge_delay_ms(delay_ms: i64) {
     // SAFETY: the option exists in the linked version, as a test below checks.

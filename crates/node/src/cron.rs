@@ -8,6 +8,8 @@ use crate::dispatch::{Moment, commit};
 use crate::node::{Node, used_memory_bytes};
 use crate::state::ThreadState;
 
+/// Commands per second below which a thread has time to give memory back.
+const QUIET_OPS: f64 = 2000.0;
 /// Buckets looked at per call for entries in sparse slab pages.
 const RELOCATION_BUCKETS: u32 = 512;
 
@@ -53,7 +55,7 @@ pub fn run(
         }
     }
     state.stats.sample(moment.now_ms);
-    if ticks % hz == 0 {
+    if ticks % hz == 0 && state.stats.rates.ops < QUIET_OPS {
         give_back_memory();
     }
     if thread == 0 {
@@ -103,8 +105,8 @@ fn fragmented(_local: &keyspace::space::Local) -> bool {
     stats.page_bytes > 16 << 20 && stats.live_bytes * 10 < stats.page_bytes * 7
 }
 
-/// Once a second: tables that grew left their old arrays behind; when those add up, the thread's free pages go back to
-/// the kernel.
+/// Once a second in quiet times, since it may take tens of milliseconds: tables that grew left their old arrays behind;
+/// when those add up, the thread's free pages go back to the kernel.
 fn give_back_memory() {
     const SLACK_BYTES: u64 = 4 << 20;
     let used = used_memory_bytes();

@@ -130,6 +130,7 @@ impl Node {
                         evictor: Evictor::default(),
                         expire: ExpireCycle::default(),
                         last_tick: 0,
+                        evicting_ticks: 0,
                         in_unit: false,
                         jobs: Vec::new(),
                         relocation: Relocation::default(),

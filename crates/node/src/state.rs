@@ -24,6 +24,8 @@ pub struct ThreadState {
     pub expire: ExpireCycle,
     /// Clock ticks (see `sys::clock::tsc`) at the end of the last command.
     pub last_tick: u64,
+    /// Clock ticks spent on eviction in this tick of the event loop.
+    pub evicting_ticks: u64,
     /// A transaction is running: its effects are committed together at its end.
     pub in_unit: bool,
     /// Work for the worker threads that commands of this batch left, each with its client's token.

@@ -335,12 +335,13 @@ impl Side {
         let space = Space::new(keyspace, local, locked, session.db, now_ms, access);
         let reply = ReplyWriter::new(out, session.resp);
         let limits = Limits {
+            compact: Default::default(),
             string_max_bytes: STRING_MAX_BYTES,
             hll_sparse_max_bytes: 3000,
             lfu_decay_minutes: 1,
             policy_is_lfu: false,
         };
-        let result = body(&mut Ctx { space, reply, session, rng, limits, first_key: None });
+        let result = body(&mut Ctx { space, reply, session, rng, limits: &limits, first_key: None });
         self.local.collect_garbage();
         result
     }

@@ -9,9 +9,54 @@ use wire::resp::encode::ReplyWriter;
 
 use crate::{Args, CommandError, Session};
 
+/// Up to where collections stay in their compact forms, which clients see through `OBJECT ENCODING`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compact {
+    /// `hash-max-listpack-entries`.
+    pub hash_entries: usize,
+    /// `hash-max-listpack-value`, bytes.
+    pub hash_value_bytes: usize,
+    /// `list-max-listpack-size`: elements, or -1 to -5 for 4 to 64 KiB.
+    pub list_size: i64,
+    /// `set-max-intset-entries`.
+    pub set_intset_entries: usize,
+    /// `set-max-listpack-entries`.
+    pub set_entries: usize,
+    /// `set-max-listpack-value`, bytes.
+    pub set_value_bytes: usize,
+    /// `zset-max-listpack-entries`.
+    pub zset_entries: usize,
+    /// `zset-max-listpack-value`, bytes.
+    pub zset_value_bytes: usize,
+    /// `stream-node-max-bytes`; 0 = no limit.
+    pub stream_node_bytes: usize,
+    /// `stream-node-max-entries`; 0 = no limit.
+    pub stream_node_entries: usize,
+}
+
+impl Default for Compact {
+    /// Valkey 9.1's defaults.
+    fn default() -> Self {
+        Compact {
+            hash_entries: 512,
+            hash_value_bytes: 64,
+            list_size: -2,
+            set_intset_entries: 512,
+            set_entries: 128,
+            set_value_bytes: 64,
+            zset_entries: 128,
+            zset_value_bytes: 64,
+            stream_node_bytes: 4096,
+            stream_node_entries: 100,
+        }
+    }
+}
+
 /// Parameters that handlers consult, copied from the node's configuration at each batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Thresholds of collections.
+    pub compact: Compact,
     /// `proto-max-bulk-len`: no string grows beyond it.
     pub string_max_bytes: u64,
     /// `hll-sparse-max-bytes`.
@@ -33,7 +78,7 @@ pub struct Ctx<'a> {
     /// Randomness.
     pub rng: &'a mut Rng,
     /// Parameters.
-    pub limits: Limits,
+    pub limits: &'a Limits,
     /// The first key's place, worked out when the command was read.
     pub first_key: Option<(u8, u32, u32)>,
 }
@@ -57,6 +102,7 @@ impl<'a> Text<'a> {
             Value::Bytes(bytes) => Ok(Text::Bytes(bytes)),
             Value::Int(n) => Ok(Text::Int(n)),
             Value::Object(Object::String(s)) => Ok(Text::Big(s)),
+            Value::Object(_) => Err(CommandError::WrongType),
         }
     }
 

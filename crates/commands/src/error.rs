@@ -49,6 +49,12 @@ pub enum CommandError {
     Other(Cow<'static, str>),
 }
 
+impl From<keyspace::WrongType> for CommandError {
+    fn from(_: keyspace::WrongType) -> Self {
+        CommandError::WrongType
+    }
+}
+
 impl CommandError {
     /// An error with a fixed text, its code (`ERR`, …) included.
     pub const fn text(text: &'static str) -> Self {

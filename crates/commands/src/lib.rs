@@ -9,11 +9,18 @@ pub mod bitmap;
 pub mod ctx;
 pub mod error;
 pub mod facts;
+pub mod geo;
 pub mod hyperloglog;
 pub mod keys;
 pub mod options;
 pub mod session;
+pub mod sort;
+pub mod t_hash;
+pub mod t_list;
+pub mod t_set;
+pub mod t_stream;
 pub mod t_string;
+pub mod t_zset;
 pub mod table;
 #[cfg(test)]
 mod testing;

@@ -53,7 +53,14 @@ pub struct Spec {
 /// Every family's rows.
 pub const ALL: &[&[Spec]] = &[
     crate::bitmap::COMMANDS,
+    crate::geo::COMMANDS,
     crate::hyperloglog::COMMANDS,
     crate::keys::COMMANDS,
+    crate::sort::COMMANDS,
+    crate::t_hash::COMMANDS,
+    crate::t_list::COMMANDS,
+    crate::t_set::COMMANDS,
+    crate::t_stream::COMMANDS,
     crate::t_string::COMMANDS,
+    crate::t_zset::COMMANDS,
 ];

@@ -35,6 +35,7 @@ impl Engine {
             local: Local::new(Effects::new(true)),
             session: Session::new(1, true),
             limits: Limits {
+                compact: Default::default(),
                 string_max_bytes: 512 << 20,
                 hll_sparse_max_bytes: 3000,
                 lfu_decay_minutes: 1,
@@ -102,7 +103,7 @@ impl Engine {
         let Engine { keyspace, local, session, limits, now_ms, rng, .. } = self;
         let space = Space::new(keyspace, local, locked, session.db, *now_ms, access);
         let reply = ReplyWriter::new(out, session.resp);
-        let result = body(&mut Ctx { space, reply, session, rng, limits: *limits, first_key: None });
+        let result = body(&mut Ctx { space, reply, session, rng, limits, first_key: None });
         self.local.collect_garbage();
         result
     }

@@ -18,6 +18,6 @@ pub mod watch;
 
 pub use key::{Key, KeyHasher, Sharding, slot_of};
 pub use shard::{Keyspace, KeyspaceOptions, Locked, Shard};
-pub use space::{Space, SpaceCounters, Ttl};
+pub use space::{Space, SpaceCounters, Ttl, WrongType};
 pub use structures::entry::{EntryRef, NewValue, Value};
-pub use structures::object::{INLINE_MAX_BYTES, Object};
+pub use structures::object::{INLINE_MAX_BYTES, Object, Variant};

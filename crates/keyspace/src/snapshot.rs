@@ -12,7 +12,6 @@
 use std::sync::atomic::Ordering;
 
 use structures::entry::{EntryBox, EntryRef, Meta, NewValue, Value};
-use structures::object::Object;
 use structures::slab::Heap;
 use structures::table::{Slot, Table};
 
@@ -81,7 +80,7 @@ fn clone_entry(entry: EntryRef<'_>, heap: &mut Heap) -> EntryBox {
     let value = match entry.value() {
         Value::Int(n) => NewValue::Int(n),
         Value::Bytes(bytes) => NewValue::Bytes { bytes, raw: entry.is_raw() },
-        Value::Object(Object::String(s)) => NewValue::Object(Box::new(Object::String(s.clone()))),
+        Value::Object(object) => NewValue::Object(Box::new(object.clone())),
     };
     let meta = Meta { expire_at_ms: entry.expire_at_ms(), access: entry.access(), epoch: entry.epoch() };
     heap.entry(entry.key(), value, meta)

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use effect_log::Effects;
 use structures::entry::{EntryBox, EntryRef, Meta, NewValue, Value};
-use structures::object::Object;
+use structures::object::{Object, Variant};
 use structures::slab::Heap;
 use structures::table::Slot;
 
@@ -34,6 +34,18 @@ pub fn is_embedded(key_len: usize, value_len: usize, has_ttl: bool) -> bool {
     const FIXED_BYTES: usize = 14;
     let key_header = if key_len < 32 { 1 } else { 3 };
     FIXED_BYTES + key_header + key_len + value_len + if has_ttl { 8 } else { 0 } <= MAX_BYTES
+}
+
+/// The key holds another type than asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+fn typed<T: Variant>(entry: Option<EntryRef<'_>>) -> Result<Option<&T>, WrongType> {
+    match entry.map(|entry| entry.value()) {
+        None => Ok(None),
+        Some(Value::Object(object)) => T::of(object).map(Some).ok_or(WrongType),
+        Some(_) => Err(WrongType),
+    }
 }
 
 /// Counters of one thread, summed by INFO.
@@ -519,6 +531,60 @@ impl<'a> Space<'a> {
         shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
         self.changed(key, true);
         self.locked.shard(self.keyspace, key.shard).table_mut(physical).object_mut(slot)
+    }
+
+    /// Reads a collection (or a large string) for a command that only reads: counts the hit or miss, marks the access.
+    #[inline]
+    pub fn read_as<T: Variant>(&mut self, key: Key<'_>) -> Result<Option<&T>, WrongType> {
+        typed(self.read(key))
+    }
+
+    /// As [`Self::read_as`] for a command that is about to change the key: no hit or miss is counted.
+    #[inline]
+    pub fn read_for_write_as<T: Variant>(&mut self, key: Key<'_>) -> Result<Option<&T>, WrongType> {
+        typed(self.read_for_write(key))
+    }
+
+    /// A collection to look at and perhaps change in place. Whoever changes it calls [`Self::object_changed`]
+    /// afterwards, once per changed element group as Valkey counts (`dirty`), and deletes the key when nothing is left
+    /// in it. A running snapshot keeps what it was. No hit or miss is counted.
+    #[inline]
+    pub fn write_as<T: Variant>(&mut self, key: Key<'_>) -> Result<Option<&mut T>, WrongType> {
+        let Some(slot) = self.live_slot(key) else { return Ok(None) };
+        let physical = self.physical;
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        let entry = self.touched(key, slot);
+        match entry.value() {
+            Value::Object(object) if T::of(object).is_some() => {}
+            _ => return Err(WrongType),
+        }
+        let shard = self.locked.shard(self.keyspace, key.shard);
+        shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
+        Ok(shard.table_mut(physical).object_mut(slot).and_then(T::of_mut))
+    }
+
+    /// As [`Self::write_as`]; a missing key gets the value that `make` returns, to be filled by the caller.
+    #[inline]
+    pub fn write_or_insert<T: Variant>(
+        &mut self,
+        key: Key<'_>,
+        make: impl FnOnce() -> T,
+    ) -> Result<&mut T, WrongType> {
+        if self.live_slot(key).is_none() {
+            let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
+            let meta = Meta { expire_at_ms: None, access: self.access.fresh(), epoch };
+            let value = NewValue::Object(Box::new(make().into_object()));
+            let entry = self.local.heap.entry(key.bytes, value, meta);
+            self.insert(key, entry);
+        }
+        self.write_as(key).map(|found| found.expect("it was there or was just made"))
+    }
+
+    /// Says that the object behind a key was changed in place: the change is counted, the shard's version raised, and
+    /// clients that watch the key are told. The key must still be there.
+    #[inline]
+    pub fn object_changed(&mut self, key: Key<'_>) {
+        self.changed(key, true);
     }
 
     /// Moves a value, with its TTL and access mark, to another key and database, replacing what is there. Both keys'

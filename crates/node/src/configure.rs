@@ -22,7 +22,11 @@ rows! {
     SLOW_LEN = "commandlog-slow-execution-max-len"; REQUEST_LEN = "commandlog-large-request-max-len";
     REPLY_LEN = "commandlog-large-reply-max-len"; THRESHOLD = "latency-monitor-threshold";
     LAZY_FLUSH = "lazyfree-lazy-user-flush"; PASSWORD = "requirepass"; LOGLEVEL = "loglevel";
-    LOGFILE = "logfile";
+    LOGFILE = "logfile"; HASH_ENTRIES = "hash-max-listpack-entries"; HASH_VALUE = "hash-max-listpack-value";
+    LIST_SIZE = "list-max-listpack-size"; SET_INTSET = "set-max-intset-entries";
+    SET_ENTRIES = "set-max-listpack-entries"; SET_VALUE = "set-max-listpack-value";
+    ZSET_ENTRIES = "zset-max-listpack-entries"; ZSET_VALUE = "zset-max-listpack-value";
+    STREAM_BYTES = "stream-node-max-bytes"; STREAM_ENTRIES = "stream-node-max-entries";
 }
 
 /// Copies every value that running code consults. Cheap enough to do whole after each CONFIG SET.
@@ -60,6 +64,18 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
         };
         settings.set_output_limit(class, limit);
     }
+    settings.set_compact(commands::ctx::Compact {
+        hash_entries: p.get_int(HASH_ENTRIES) as usize,
+        hash_value_bytes: p.get_bytes(HASH_VALUE) as usize,
+        list_size: p.get_int(LIST_SIZE),
+        set_intset_entries: p.get_int(SET_INTSET) as usize,
+        set_entries: p.get_int(SET_ENTRIES) as usize,
+        set_value_bytes: p.get_int(SET_VALUE) as usize,
+        zset_entries: p.get_int(ZSET_ENTRIES) as usize,
+        zset_value_bytes: p.get_bytes(ZSET_VALUE) as usize,
+        stream_node_bytes: p.get_bytes(STREAM_BYTES) as usize,
+        stream_node_entries: p.get_int(STREAM_ENTRIES) as usize,
+    });
     crate::log::set_level(p.get_enum(LOGLEVEL));
 }
 

@@ -269,7 +269,7 @@ fn run_plain(
         reply: ReplyWriter::new(&mut client.out, resp),
         session: &mut client.session,
         rng,
-        limits: moment.limits,
+        limits: &moment.limits,
         first_key,
     };
     let result = run(&mut ctx, args);
@@ -618,7 +618,7 @@ pub fn run_body(
         reply: ReplyWriter::new(&mut client.out, resp),
         session: &mut client.session,
         rng,
-        limits: moment.limits,
+        limits: &moment.limits,
         first_key,
     };
     if let Run::Data(run) = command.run {
@@ -684,7 +684,7 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
         reply: ReplyWriter::new(&mut client.out, resp),
         session: &mut client.session,
         rng,
-        limits: moment.limits,
+        limits: &moment.limits,
         first_key: None,
     };
     let result = slice(&mut ctx);

@@ -39,6 +39,8 @@ pub struct Settings {
     pub query_buffer_max_bytes: AtomicU64,
     /// `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: AtomicU64,
+    /// `hash-max-listpack-entries` and the other thresholds of compact collections.
+    compact: RwLock<commands::ctx::Compact>,
     /// `hz`.
     pub hz: AtomicU32,
     /// `active-expire-effort`, 1 to 10.
@@ -119,6 +121,7 @@ impl Settings {
     /// What data commands consult.
     pub fn command_limits(&self) -> commands::ctx::Limits {
         commands::ctx::Limits {
+            compact: *self.compact.read().unwrap_or_else(|e| e.into_inner()),
             string_max_bytes: self.proto_max_bulk_bytes.load(Ordering::Relaxed),
             hll_sparse_max_bytes: self.hll_sparse_max_bytes.load(Ordering::Relaxed) as usize,
             lfu_decay_minutes: self.lfu_decay_minutes.load(Ordering::Relaxed),
@@ -149,6 +152,11 @@ impl Settings {
     pub fn set_password(&self, password: &[u8]) {
         *self.password.write().unwrap_or_else(|e| e.into_inner()) = password.to_owned();
         self.has_password.store(!password.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Changes the thresholds of compact collections.
+    pub fn set_compact(&self, compact: commands::ctx::Compact) {
+        *self.compact.write().unwrap_or_else(|e| e.into_inner()) = compact;
     }
 
     /// Output limits of a class (0 normal, 1 replica, 2 pubsub).

@@ -7,9 +7,14 @@
 pub mod big_string;
 pub mod bits;
 pub mod entry;
+pub mod hash;
 pub mod hll;
+pub mod list;
 pub mod lock;
 pub mod object;
+pub mod set;
 pub mod siphash;
 pub mod slab;
+pub mod stream;
 pub mod table;
+pub mod zset;

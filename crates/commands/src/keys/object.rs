@@ -1,11 +1,8 @@
 //! `OBJECT` and the names of types and encodings (<https://valkey.io/commands/object-encoding/>).
-//!
-//! Matches over [`Object`] have no catch-all: a new kind of value does not compile until it has its names here.
 
 use keyspace::evict::{Access, decayed, idle_seconds};
 use keyspace::space::is_embedded;
 use keyspace::{EntryRef, Value};
-use structures::object::Object;
 
 use super::look;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
@@ -14,9 +11,7 @@ use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 pub fn type_name(entry: EntryRef<'_>) -> &'static str {
     match entry.value() {
         Value::Int(_) | Value::Bytes(_) => "string",
-        Value::Object(object) => match object {
-            Object::String(_) => "string",
-        },
+        Value::Object(object) => object.type_name(),
     }
 }
 
@@ -28,9 +23,7 @@ pub fn encoding_name(entry: EntryRef<'_>) -> &'static str {
         Value::Int(_) => "int",
         Value::Bytes(bytes) if entry.is_raw() || !is_embedded(entry.key().len(), bytes.len(), false) => "raw",
         Value::Bytes(_) => "embstr",
-        Value::Object(object) => match object {
-            Object::String(_) => "raw",
-        },
+        Value::Object(object) => object.encoding(),
     }
 }
 

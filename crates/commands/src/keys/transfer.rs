@@ -77,9 +77,7 @@ impl Held {
             Value::Bytes(bytes) => {
                 Held::Bytes { bytes: SmallVec::from_slice(bytes), raw: encoding_name(entry) == "raw" }
             }
-            Value::Object(object) => Held::Object(Box::new(match object {
-                Object::String(string) => Object::String(string.clone()),
-            })),
+            Value::Object(object) => Held::Object(Box::new(object.clone())),
         }
     }
 }

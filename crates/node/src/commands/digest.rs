@@ -6,6 +6,12 @@
 //! does. A value's digest mixes its type (a big-endian word) and its contents and joins a mark if the key expires; a
 //! key's digest mixes the key first; the whole mixes each database's number and joins its keys' digests.
 
+mod hash;
+mod list;
+mod set;
+mod stream;
+mod zset;
+
 use keyspace::{EntryRef, Value};
 use sha1::{Digest as _, Sha1};
 use structures::object::Object;
@@ -13,10 +19,20 @@ use wire::number::{IntBuf, format_i64};
 
 use crate::ctx::NodeCtx;
 
-/// The type word of strings.
-const TYPE_STRING: u32 = 0;
 /// Joined to the digest of a value whose key expires.
 const EXPIRES: &[u8] = b"!!expire!!";
+
+/// The type word of a value.
+fn type_word(entry: EntryRef<'_>) -> u32 {
+    match entry.value() {
+        Value::Int(_) | Value::Bytes(_) | Value::Object(Object::String(_)) => 0,
+        Value::Object(Object::List(_)) => 1,
+        Value::Object(Object::Set(_)) => 2,
+        Value::Object(Object::Zset(_)) => 3,
+        Value::Object(Object::Hash(_)) => 4,
+        Value::Object(Object::Stream(_)) => 6,
+    }
+}
 
 /// Twenty bytes that stand for contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +60,7 @@ impl Digest {
 
     /// Adds the value of an entry and whether it expires.
     fn add_value(&mut self, entry: EntryRef<'_>) {
-        self.mix(&TYPE_STRING.to_be_bytes());
+        self.mix(&type_word(entry).to_be_bytes());
         match entry.value() {
             Value::Int(n) => self.mix(format_i64(n, &mut IntBuf::new())),
             Value::Bytes(bytes) => self.mix(bytes),
@@ -55,6 +71,11 @@ impl Digest {
                 }
                 self.mix_hash(&hash.finalize());
             }
+            Value::Object(Object::Hash(value)) => hash::add(self, value),
+            Value::Object(Object::List(value)) => list::add(self, value),
+            Value::Object(Object::Set(value)) => set::add(self, value),
+            Value::Object(Object::Zset(value)) => zset::add(self, value),
+            Value::Object(Object::Stream(value)) => stream::add(self, value),
         }
         if entry.is_volatile() {
             self.join(EXPIRES);

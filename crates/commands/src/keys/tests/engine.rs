@@ -34,6 +34,7 @@ impl Engine {
             local: Local::new(Effects::new(true)),
             session: Session::new(1, true),
             limits: Limits {
+                compact: Default::default(),
                 string_max_bytes: 512 << 20,
                 hll_sparse_max_bytes: 3000,
                 lfu_decay_minutes: 1,
@@ -85,7 +86,7 @@ impl Engine {
         let mut space = Space::new(keyspace, local, locked, session.db, *now_ms, access);
         space.touch = !session.no_touch;
         let reply = ReplyWriter::new(out, session.resp);
-        let mut ctx = Ctx { space, reply, session, rng, limits: *limits, first_key: None };
+        let mut ctx = Ctx { space, reply, session, rng, limits, first_key: None };
         let mut result: CommandResult = (spec.run)(&mut ctx, &args);
         let started = std::time::Instant::now();
         while let Ok(Outcome::Continue(mut rest)) = result {

@@ -53,6 +53,8 @@ fn serialized_bytes(entry: EntryRef<'_>) -> usize {
         Value::Int(n) => of_int(n, format_i64(n, &mut IntBuf::new()).len()),
         Value::Bytes(bytes) => parse_i64(bytes).map_or(with_header(bytes.len()), |n| of_int(n, bytes.len())),
         Value::Object(Object::String(big)) => with_header(big.len()),
+        // Files are written by a later stage: what the value takes in memory has to do.
+        Value::Object(object) => object.memory_bytes(),
     }
 }
 
@@ -82,6 +84,7 @@ pub(super) fn sdslen(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         Value::Int(_) => return Err(CommandError::text("ERR Not an sds encoded string.")),
         Value::Bytes(bytes) => bytes.len(),
         Value::Object(Object::String(big)) => big.len(),
+        Value::Object(_) => return Err(CommandError::text("ERR Not an sds encoded string.")),
     };
     let (key_len, total) = (entry.key().len(), entry.memory_bytes());
     let text = format!(

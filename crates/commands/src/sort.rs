@@ -1,0 +1,6 @@
+//! `SORT` and `SORT_RO` (<https://valkey.io/commands/sort/>).
+
+use crate::Spec;
+
+/// The rows.
+pub const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,6 @@
+//! Family *hash* (<https://valkey.io/commands/#hash>).
+
+use crate::Spec;
+
+/// The family's rows.
+pub const COMMANDS: &[Spec] = &[];

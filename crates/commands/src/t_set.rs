@@ -1,0 +1,6 @@
+//! Family *set* (<https://valkey.io/commands/#set>).
+
+use crate::Spec;
+
+/// The family's rows.
+pub const COMMANDS: &[Spec] = &[];

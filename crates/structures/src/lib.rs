@@ -6,6 +6,7 @@
 
 pub mod big_string;
 pub mod bits;
+pub mod blob;
 pub mod entry;
 pub mod hash;
 pub mod hll;

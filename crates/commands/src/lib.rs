@@ -14,6 +14,7 @@ pub mod hyperloglog;
 pub mod keys;
 pub mod options;
 pub mod session;
+pub mod slices;
 pub mod sort;
 pub mod t_hash;
 pub mod t_list;

@@ -93,6 +93,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Runs a body that needs no key, to its end: its output, and how many slices it took.
+    pub fn body(&mut self, body: impl FnOnce(&mut Ctx<'_>) -> CommandResult) -> (Vec<u8>, usize) {
+        let (mut out, mut slices) = (Vec::new(), 0);
+        let mut result = self.unit(Locked::none(), &mut out, body);
+        while let Ok(Outcome::Continue(mut slice)) = result {
+            slices += 1;
+            result = self.unit(Locked::none(), &mut out, |ctx| slice(ctx));
+        }
+        assert!(matches!(result, Ok(Outcome::Done)), "a body that only replies ends");
+        (out, slices)
+    }
+
     fn unit(
         &mut self,
         locked: Locked<'static>,

@@ -401,14 +401,16 @@ pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &str) {
     state.stats.count_error(text.as_bytes());
 }
 
-/// Honours CLIENT REPLY.
-fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
+/// Honours CLIENT REPLY for what was written since `reply_from`. A skipped reply ends with its last slice.
+pub fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
     match client.session.reply_mode {
         ReplyMode::On | ReplyMode::SkipNext => {}
         ReplyMode::Off => client.out.truncate(reply_from),
         ReplyMode::Skipping => {
             client.out.truncate(reply_from);
-            client.session.reply_mode = ReplyMode::On;
+            if !matches!(done, Done::Waits) {
+                client.session.reply_mode = ReplyMode::On;
+            }
         }
     }
     done
@@ -675,6 +677,7 @@ fn end_body(
 /// Runs the next slice of a command that goes on. `true` when it is done (or failed); the reply is written.
 pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, client: &mut Client) -> bool {
     let crate::client::Waiting::Slices(mut slice) = std::mem::take(&mut client.waiting) else { return true };
+    let reply_from = client.out.len();
     let ThreadState { local, rng, .. } = state;
     let db = client.session.db;
     let space = Space::new(&node.keyspace, local, Locked::none(), db, moment.now_ms, moment.access);
@@ -690,26 +693,28 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
     let result = slice(&mut ctx);
     commit(node, ctx.space.local, moment);
     drop(ctx);
-    match result {
+    let done = match result {
         Ok(Outcome::Continue(next)) => {
             client.waiting = crate::client::Waiting::Slices(next);
-            false
+            Done::Waits
         }
         Ok(Outcome::Busy(_) | Outcome::NeedsGate) => {
             client.waiting = crate::client::Waiting::Slices(slice);
-            false
+            Done::Waits
         }
         Ok(Outcome::Worker(job)) => {
             client.waiting = crate::client::Waiting::Worker;
             state.jobs.push((client.token, job));
-            true
+            finish_reply(client, reply_from, Done::Waits);
+            return true;
         }
-        Ok(Outcome::Done) => true,
+        Ok(Outcome::Done) => Done::Replied,
         Err(error) => {
             write_error(state, client, &error.to_string());
-            true
+            Done::Replied
         }
-    }
+    };
+    matches!(finish_reply(client, reply_from, done), Done::Replied)
 }
 
 /// A command that changed something leaves an effect, or the process says so.

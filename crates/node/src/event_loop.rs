@@ -84,6 +84,8 @@ pub struct IoThread {
     waiting: Vec<u32>,
     /// Some command goes on in slices: no sleep.
     has_slices: bool,
+    /// Some client is parked on a shard.
+    has_parked: bool,
     spare_in: Vec<Vec<u8>>,
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
@@ -105,6 +107,7 @@ impl IoThread {
             dirty: Vec::new(),
             waiting: Vec::new(),
             has_slices: false,
+            has_parked: false,
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
@@ -163,7 +166,7 @@ impl IoThread {
         if !self.ready.is_empty() || self.has_slices {
             return Some(Duration::ZERO);
         }
-        if !self.waiting.is_empty() {
+        if self.has_parked {
             // Clients parked on a shard: its release wakes us; this is for the case that the holder was cut short.
             return Some(Duration::from_micros(100));
         }
@@ -243,9 +246,9 @@ impl IoThread {
                     let Some(slot) = state.clients.slot_of(token) else { continue };
                     let Some(client) = state.clients.get_mut(slot) else { continue };
                     client.waiting = Waiting::No;
-                    if client.session.reply_mode == commands::session::ReplyMode::On {
-                        client.out.extend_from_slice(&bytes);
-                    }
+                    let from = client.out.len();
+                    client.out.extend_from_slice(&bytes);
+                    dispatch::finish_reply(client, from, Done::Replied);
                     client.dirty = true;
                     self.dirty.push(slot);
                     self.ready.push(slot);
@@ -621,23 +624,29 @@ impl IoThread {
 
     /// Clients whose command waits: on a shard, for its next slice, for a worker.
     fn run_waiting(&mut self, state: &mut ThreadState, moment: &Moment) {
-        self.has_slices = false;
+        (self.has_slices, self.has_parked) = (false, false);
         for slot in std::mem::take(&mut self.waiting) {
             let Some(mut client) = state.clients.take(slot) else { continue };
             match client.waiting {
+                // The peer does not read: the rest is written when it has taken what is there. That it becomes
+                // writable begins a tick.
+                Waiting::Slices(_) if client.unsent() > crate::limits::pause_bytes(self.node) => {
+                    self.waiting.push(slot);
+                }
                 Waiting::Slices(_) => {
-                    if dispatch::run_slice(self.node, state, moment, &mut client) {
-                        if !client.dirty {
-                            client.dirty = true;
-                            self.dirty.push(slot);
-                        }
-                    } else {
+                    if !dispatch::run_slice(self.node, state, moment, &mut client) {
                         self.has_slices = true;
                         self.waiting.push(slot);
+                    }
+                    // What a slice wrote is sent at once: a long reply never stands in memory as a whole.
+                    if !client.dirty {
+                        client.dirty = true;
+                        self.dirty.push(slot);
                     }
                 }
                 // Parked in this tick: the holder's release, or a tenth of a millisecond, brings the next look.
                 Waiting::Shard { since_tick } if since_tick == state.stats.ticks => {
+                    self.has_parked = true;
                     self.waiting.push(slot);
                     state.clients.put_back(slot, client);
                     continue;

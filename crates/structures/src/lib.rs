@@ -10,6 +10,7 @@ pub mod blob;
 pub mod entry;
 pub mod hash;
 pub mod hll;
+pub mod intset;
 pub mod list;
 pub mod lock;
 pub mod object;

@@ -5,6 +5,7 @@
 
 mod expire;
 mod object;
+mod scan_args;
 mod transfer;
 mod walk;
 
@@ -12,6 +13,7 @@ pub use expire::{expire, expireat, expiretime, persist, pexpire, pexpireat, pexp
 pub use object::{
     encoding_name, object_encoding, object_freq, object_help, object_idletime, object_refcount, type_name,
 };
+pub use scan_args::{ScanArgs, scan_cursor};
 pub use transfer::{copy, move_, rename, renamenx};
 pub use walk::{dbsize, keys, randomkey, scan};
 

@@ -6,17 +6,14 @@
 use keyspace::scan::{ScanCursor, Walk};
 use keyspace::{EntryRef, Sharding, slot_of};
 use wire::glob;
-use wire::number::{IntBuf, format_u64, parse_i64};
+use wire::number::{IntBuf, format_u64};
 use wire::resp::{ReplyWriter, Resp};
 
-use super::type_name;
-use crate::options::integer;
+use super::{ScanArgs, scan_cursor, type_name};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
 /// Keys met in one slice: about a millisecond's work.
 const SLICE_KEYS: usize = 8192;
-/// Keys that one call of `SCAN` meets unless told otherwise.
-const SCAN_KEYS: usize = 10;
 
 /// `DBSIZE`: keys of the database, expired ones that nobody met yet included. O(1).
 pub fn dbsize(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> CommandResult {
@@ -53,7 +50,7 @@ pub fn keys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 ///
 /// A busy shard ends the call early: fewer keys than asked for are as good a reply.
 pub fn scan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
-    let cursor = cursor(args.get(1))?;
+    let cursor = scan_cursor(args.get(1))?;
     let (filter, want) = scan_options(args)?;
     let space = &ctx.space;
     let from = ScanCursor::decode(cursor, space.keyspace.hasher.sharding(), space.keyspace.shard_count());
@@ -68,29 +65,9 @@ pub fn scan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn scan_options(args: &Args<'_>) -> Result<(Filter, usize), CommandError> {
-    let mut filter = Filter { pattern: None, type_name: None };
-    let mut want = SCAN_KEYS;
-    let mut i = 2;
-    while i < args.len() {
-        let value = args.try_get(i + 1);
-        match value {
-            Some(value) if args.is(i, "count") => {
-                let count = integer(value)?;
-                want = usize::try_from(count).ok().filter(|&n| n > 0).ok_or(CommandError::Syntax)?;
-            }
-            Some(value) if args.is(i, "match") => filter.pattern = pattern(value),
-            Some(value) if args.is(i, "type") => filter.type_name = Some(known_type(value)?),
-            _ if args.is(i, "novalues") => {
-                return Err(CommandError::text("ERR NOVALUES option can only be used in HSCAN"));
-            }
-            _ if args.is(i, "noscores") => {
-                return Err(CommandError::text("ERR NOSCORES option can only be used in ZSCAN"));
-            }
-            _ => return Err(CommandError::Syntax),
-        }
-        i += 2;
-    }
-    Ok((filter, want))
+    let options = ScanArgs::parse_with(args, 2, "scan", |name| known_type(name).map(|_| ()))?;
+    let type_name = options.type_name.map(known_type).transpose()?;
+    Ok((Filter { pattern: options.pattern.map(<[u8]>::to_vec), type_name }, options.count))
 }
 
 /// Names of types that exist, whether or not this node can hold them yet.
@@ -100,30 +77,6 @@ fn known_type(name: &[u8]) -> Result<&'static str, CommandError> {
     TYPES.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes())).ok_or_else(|| {
         CommandError::owned(format!("ERR unknown type name '{}'", String::from_utf8_lossy(name)))
     })
-}
-
-/// A cursor as clients send it: decimal, after blanks and a sign that C's `strtoull` would take too.
-fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
-    const INVALID: CommandError = CommandError::text("ERR invalid cursor");
-    if let Some(n) = parse_i64(arg) {
-        return u64::try_from(n).map_err(|_| INVALID);
-    }
-    let text = arg.split(|&b| b == 0).next().unwrap_or_default();
-    let blanks = text.iter().take_while(|b| matches!(b, b' ' | b'\t'..=b'\r')).count();
-    let (negative, digits) = match &text[blanks..] {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() {
-        return Err(INVALID);
-    }
-    let number = digits.iter().try_fold(0u64, |n, b| {
-        let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
-        n.checked_mul(10)?.checked_add(digit)
-    });
-    let number = number.ok_or(INVALID)?;
-    Ok(if negative { number.wrapping_neg() } else { number })
 }
 
 /// A pattern to keep; `None` for the one that every key matches, the empty key included.

@@ -1,0 +1,318 @@
+//! The batch: one pipeline over the commands of all ready connections, prefetched and executed in order.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::MutexGuard;
+
+use commands::Args;
+use sys::thread::prefetch_addr;
+use wire::resp::ReplyWriter;
+use wire::resp::parse::Span;
+
+use super::IoThread;
+use crate::client::{Client, Waiting};
+use crate::dispatch::{self, Done, Moment};
+use crate::node::Node;
+use crate::state::ThreadState;
+
+/// How many commands ahead of execution a key's place is worked out, its bucket and its entry are asked for.
+const PLACE_AHEAD: usize = 24;
+const BUCKET_AHEAD: usize = 16;
+const ENTRY_AHEAD: usize = 8;
+
+/// A parsed command of the batch.
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    pub(super) slot: u32,
+    /// Of the client's token: another client may have the slot by the time the command runs.
+    pub(super) generation: u32,
+    /// Number in the registry, or `u16::MAX` when there is no such command.
+    pub(super) command: u16,
+    pub(super) first_span: u32,
+    pub(super) span_count: u32,
+    /// Where the next command of the connection begins.
+    pub(super) next: u32,
+    /// Place of the first key: argument (0 = none), shard, order.
+    pub(super) key_arg: u8,
+    pub(super) shard: u32,
+    pub(super) order: u32,
+}
+
+impl Pending {
+    #[inline(always)]
+    fn is_of(&self, client: &Client) -> bool {
+        (client.token >> 32) as u32 == self.generation
+    }
+}
+
+impl IoThread {
+    /// Executes the batch.
+    pub(super) fn run_batch<'s>(
+        &mut self,
+        mut state: MutexGuard<'s, ThreadState>,
+        moment: &Moment,
+    ) -> MutexGuard<'s, ThreadState> {
+        state.last_tick = sys::clock::tsc();
+        let mut moment = *moment;
+        let mut batch = std::mem::take(&mut self.batch);
+        let spans = std::mem::take(&mut self.spans);
+        let count = batch.len();
+        if count > 1 {
+            self.place(&mut state, &mut batch[..count.min(PLACE_AHEAD)], &spans);
+            self.prefetch_buckets(&batch[..count.min(BUCKET_AHEAD)]);
+            self.prefetch_entries(&batch[..count.min(ENTRY_AHEAD)]);
+        } else {
+            self.place(&mut state, &mut batch, &spans);
+        }
+        for at in 0..count {
+            // Each step asks for the memory that later commands need, so that their misses overlap with work.
+            if let Some(ahead) = batch.get_mut(at + PLACE_AHEAD..at + PLACE_AHEAD + 1) {
+                self.place(&mut state, ahead, &spans);
+            }
+            if let Some(ahead) = batch.get(at + BUCKET_AHEAD..at + BUCKET_AHEAD + 1) {
+                self.prefetch_buckets(ahead);
+            }
+            if let Some(ahead) = batch.get(at + ENTRY_AHEAD..at + ENTRY_AHEAD + 1) {
+                self.prefetch_entries(ahead);
+            }
+            let pending = &batch[at];
+            if self.run_one(&mut state, pending, &spans, &moment, false) {
+                // Global commands: let go of our state, stop the others, run alone.
+                drop(state);
+                let gate = self.node.gate.take(self.index);
+                state = self.node.threads[self.index].lock_state();
+                state.last_tick = sys::clock::tsc();
+                self.run_one(&mut state, pending, &spans, &moment, true);
+                // CONFIG SET counts from the next command on.
+                moment = moment.refreshed(self.node, &mut state);
+                drop(state);
+                drop(gate);
+                state = self.node.threads[self.index].lock_state();
+            }
+        }
+        batch.clear();
+        self.batch = batch;
+        self.spans = spans;
+        self.spans.clear();
+        state
+    }
+
+    /// First step: works out where the commands' keys are and asks for their shards.
+    #[inline(always)]
+    fn place(&self, state: &mut ThreadState, window: &mut [Pending], spans: &[Span]) {
+        let node = self.node;
+        let keyspace = &node.keyspace;
+        for pending in window {
+            if pending.command == u16::MAX {
+                continue;
+            }
+            let Some(at) = node.registry.get(pending.command).facts.simple_key() else { continue };
+            let Some(client) = state.clients.get_mut(pending.slot) else { continue };
+            let span = pending.first_span as usize + usize::from(at);
+            if !pending.is_of(client)
+                || u32::from(at) >= pending.span_count
+                || client.input.len() < spans[span].end()
+            {
+                continue;
+            }
+            let key = keyspace.hasher.place(spans[span].of(&client.input));
+            pending.key_arg = at;
+            pending.shard = key.shard;
+            pending.order = key.order;
+            prefetch_addr(keyspace.shard(key.shard).address());
+        }
+    }
+
+    /// Second step: asks for the keys' buckets. A busy shard is left alone: this is a hint.
+    #[inline(always)]
+    fn prefetch_buckets(&self, window: &[Pending]) {
+        for pending in window.iter().filter(|p| p.key_arg > 0) {
+            if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
+                && let Some(table) = shard.table(0)
+            {
+                prefetch_addr(table.bucket_address(pending.order));
+            }
+        }
+    }
+
+    /// Third step: asks for the keys' entries.
+    #[inline(always)]
+    fn prefetch_entries(&self, window: &[Pending]) {
+        for pending in window.iter().filter(|p| p.key_arg > 0) {
+            if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
+                && let Some(table) = shard.table(0)
+                && let Some(entry) = table.candidate_address(pending.order)
+            {
+                prefetch_addr(entry);
+                prefetch_addr(entry + 64);
+            }
+        }
+    }
+
+    /// Executes one command. `true` when it needs the gate.
+    #[inline]
+    fn run_one(
+        &mut self,
+        state: &mut ThreadState,
+        pending: &Pending,
+        spans: &[Span],
+        moment: &Moment,
+        gated: bool,
+    ) -> bool {
+        let slot = pending.slot;
+        // Taken out, so that commands which look at all clients see the others.
+        let Some(mut client) = state.clients.take(slot) else { return false };
+        if !pending.is_of(&client) || client.stopped || client.session.close_after_reply || client.meta.killed
+        {
+            state.clients.put_back(slot, client);
+            return false;
+        }
+        if !client.dirty {
+            client.dirty = true;
+            self.dirty.push(slot);
+            if client.out.capacity() == 0
+                && let Some(buffer) = self.spare_out.pop()
+            {
+                client.out = buffer;
+            }
+        }
+        let was_authenticated = client.session.authenticated;
+        let needs_gate = match self.run_with(state, &mut client, pending, spans, moment, gated) {
+            Ran::Next => {
+                client.consumed = pending.next as usize;
+                if client.unsent() > crate::limits::pause_bytes(self.node) {
+                    // The peer reads slower than it asks: its next commands wait until it has read.
+                    client.stopped = true;
+                    self.waiting.push(slot);
+                } else if client.session.authenticated != was_authenticated {
+                    // What follows was parsed under the other limits: parse it again.
+                    client.protocol_error = None;
+                    client.stopped = true;
+                    self.waiting.push(slot);
+                }
+                false
+            }
+            Ran::Stop { consumed } => {
+                if consumed {
+                    client.consumed = pending.next as usize;
+                }
+                client.stopped = true;
+                self.waiting.push(slot);
+                false
+            }
+            Ran::Close => {
+                client.session.close_after_reply = true;
+                false
+            }
+            Ran::NeedsGate => true,
+        };
+        state.clients.put_back(slot, client);
+        needs_gate
+    }
+
+    #[inline]
+    fn run_with(
+        &mut self,
+        state: &mut ThreadState,
+        client: &mut Client,
+        pending: &Pending,
+        spans: &[Span],
+        moment: &Moment,
+        gated: bool,
+    ) -> Ran {
+        if pending.span_count == 0 {
+            let Some(error) = client.protocol_error.take() else { return Ran::Next };
+            state.stats.count_error(b"ERR Protocol error");
+            ReplyWriter::new(&mut client.out, client.session.resp).protocol_error(&error);
+            return Ran::Close;
+        }
+        let input = std::mem::take(&mut client.input);
+        let from = pending.first_span as usize;
+        let args = Args::new(&input, &spans[from..from + pending.span_count as usize]);
+        let node = self.node;
+        let ran = if pending.command == u16::MAX {
+            refuse_unknown(node, state, client, &args)
+        } else {
+            let first_key = (pending.key_arg > 0).then_some((pending.key_arg, pending.shard, pending.order));
+            let run = AssertUnwindSafe(|| {
+                dispatch::run_command(
+                    node,
+                    state,
+                    pending.slot,
+                    pending.command,
+                    &args,
+                    first_key,
+                    moment,
+                    gated,
+                    client,
+                )
+            });
+            match catch_unwind(run) {
+                Ok(Done::Replied) => Ran::Next,
+                Ok(Done::Waits) => Ran::Stop { consumed: true },
+                Ok(Done::NeedsGate) => Ran::NeedsGate,
+                Ok(Done::Busy(shard)) => {
+                    state.stats.parked += 1;
+                    if node.keyspace.wait_for(shard, self.index as u32)
+                        == structures::lock::Waiting::Registered
+                    {
+                        client.waiting = Waiting::Shard { since_tick: state.stats.ticks };
+                    }
+                    Ran::Stop { consumed: false }
+                }
+                // No shard was held, or the process would have ended: the connection pays.
+                Err(_) => Ran::Close,
+            }
+        };
+        client.input = input;
+        ran
+    }
+}
+
+/// What became of one command of the batch.
+enum Ran {
+    /// Go on with the connection's next command.
+    Next,
+    /// Its commands wait; whether this one is done with.
+    Stop { consumed: bool },
+    /// Close it once its replies are sent.
+    Close,
+    /// Run it again under the gate.
+    NeedsGate,
+}
+
+#[cold]
+fn refuse_unknown(node: &Node, state: &mut ThreadState, client: &mut Client, args: &Args<'_>) -> Ran {
+    if crate::listener::is_http(args.get(0)) {
+        crate::log::warning(&format!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Brasa. This \
+             is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your instance. \
+             Connection from {} aborted.",
+            client.meta.addr
+        ));
+        // Not even replies to what came before: a web page must learn nothing.
+        client.out.truncate(client.sent);
+        client.meta.killed = true;
+        return Ran::Close;
+    }
+    if let Err(error) = node.registry.find(args) {
+        let text = if client.session.authenticated {
+            error.to_string()
+        } else {
+            "NOAUTH Authentication required.".to_owned()
+        };
+        if let Some(multi) = &mut client.session.multi {
+            multi.abort();
+        }
+        client.meta.last_command = u16::MAX;
+        let from = client.out.len();
+        dispatch::write_error(state, client, &text);
+        use commands::session::ReplyMode;
+        if client.session.reply_mode != ReplyMode::On {
+            client.out.truncate(from);
+        }
+        if client.session.reply_mode == ReplyMode::SkipNext {
+            client.session.reply_mode = ReplyMode::On;
+        }
+    }
+    Ran::Next
+}

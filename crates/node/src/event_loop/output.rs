@@ -1,0 +1,88 @@
+//! Replies on their way out: one write per connection and tick.
+
+use std::os::fd::AsFd;
+
+use sys::poller::Poller;
+
+use super::input::READ_BYTES;
+use super::{IoThread, SPARE_BUFFERS};
+use crate::client::Waiting;
+use crate::dispatch::Moment;
+use crate::state::ThreadState;
+
+/// Sent bytes at the front of a reply buffer that are worth moving the rest for.
+const SENT_DRAIN_BYTES: usize = 1024 * 1024;
+
+impl IoThread {
+    /// Sends the batch's replies, one write per connection.
+    pub(super) fn flush(&mut self, state: &mut ThreadState, moment: &Moment) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            let Some(client) = state.clients.get_mut(slot) else { continue };
+            client.dirty = false;
+            if !client.stopped {
+                // Split borrows: the buffers go to our spare list.
+                let mut taken = state.clients.take(slot).expect("it was just there");
+                self.settle_input(&mut taken);
+                state.clients.put_back(slot, taken);
+            }
+            let Some(client) = state.clients.get_mut(slot) else { continue };
+            if crate::limits::hard_limit_exceeded(self.node, client) {
+                // Judged before the socket takes some of it, as in Valkey: one huge reply is enough.
+                state.stats.output_buffer_disconnections += 1;
+                self.close(state, slot, moment);
+                continue;
+            }
+            let unsent = client.unsent();
+            if unsent > 0 {
+                state.stats.total_writes += 1;
+                match self.poller.send(client.fd.as_fd(), client.token, &client.out[client.sent..]) {
+                    Ok(count) => {
+                        client.sent += count;
+                        client.meta.net_out_bytes += count as u64;
+                        state.stats.net_output_bytes += count as u64;
+                    }
+                    Err(_) => client.gone = true,
+                }
+            }
+            let all_sent = client.sent == client.out.len();
+            if all_sent {
+                client.out.clear();
+                client.sent = 0;
+                if client.out.capacity() <= READ_BYTES * 2 {
+                    if self.spare_out.len() < SPARE_BUFFERS {
+                        self.spare_out.push(std::mem::take(&mut client.out));
+                    } else {
+                        client.out = Vec::new();
+                    }
+                } else {
+                    client.out = Vec::new();
+                }
+            } else if client.sent > SENT_DRAIN_BYTES {
+                client.out.drain(..client.sent);
+                client.sent = 0;
+            }
+            if client.wants_write == all_sent && !client.gone {
+                client.wants_write = !all_sent;
+                let _ = self.poller.want_write(client.fd.as_fd(), client.token, !all_sent);
+            }
+            let over = !all_sent && crate::limits::output_exceeded(self.node, client, moment.now_ms);
+            if over {
+                state.stats.output_buffer_disconnections += 1;
+                client.gone = true;
+            }
+            let answered =
+                client.ended && matches!(client.waiting, Waiting::No) && !self.ready.contains(&slot);
+            let done = all_sent && (client.session.close_after_reply || answered);
+            if client.gone || client.meta.killed || done {
+                self.close(state, slot, moment);
+            } else if all_sent && client.consumed < client.input.len() && client.parser.is_idle() {
+                // Commands that waited for the peer to read.
+                if !self.ready.contains(&slot) {
+                    self.ready.push(slot);
+                }
+            }
+        }
+        self.dirty = dirty;
+    }
+}

@@ -152,7 +152,17 @@ impl Blob {
     ///
     /// # Panics
     /// If `range` does not lie in the blob.
+    #[inline]
     pub fn splice(&mut self, range: impl RangeBounds<usize>, bytes: &[u8]) {
+        self.open(range, bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// Replaces the bytes of `range` by `len` others, which the caller fills in: they come back as a slice of zeros or
+    /// old bytes. What follows moves. O(n).
+    ///
+    /// # Panics
+    /// If `range` does not lie in the blob.
+    pub fn open(&mut self, range: impl RangeBounds<usize>, gap: usize) -> &mut [u8] {
         let len = self.len();
         let start = match range.start_bound() {
             Bound::Included(at) => *at,
@@ -165,31 +175,38 @@ impl Blob {
             Bound::Unbounded => len,
         };
         assert!(start <= end && end <= len, "range {start}..{end} of {len} bytes");
-        let new_len = len - (end - start) + bytes.len();
+        let new_len = len - (end - start) + gap;
         if self.is_shared() || new_len > self.capacity() {
-            if start == end && bytes.is_empty() {
-                return;
+            self.replace_opened(start, end, gap);
+        } else {
+            // SAFETY: not shared, and `new_len` bytes fit: the tail moves within the capacity. What it leaves between
+            // `start` and its new place is initialised up to `len`, and zeroed behind.
+            unsafe {
+                let p = self.bytes_ptr();
+                copy(p.add(end), p.add(start + gap), len - end);
+                if start + gap > len {
+                    p.add(len).write_bytes(0, start + gap - len);
+                }
             }
-            let room =
-                if new_len > self.capacity() { grown_capacity(new_len) } else { full_capacity(new_len) };
-            let mut edited = if room == 0 { Blob::new() } else { Blob::allocate(room) };
-            edited.push(&self[..start]);
-            edited.push(bytes);
-            edited.push(&self[end..]);
-            *self = edited;
-            return;
+            self.set_len(new_len);
         }
-        if start == end && bytes.is_empty() {
-            return;
-        }
-        // SAFETY: not shared, and `new_len` bytes fit: the tail moves within the capacity, then the gap of exactly
-        // `bytes.len()` is filled from memory that is not ours.
-        unsafe {
-            let p = self.bytes_ptr();
-            copy(p.add(end), p.add(start + bytes.len()), len - end);
-            copy_nonoverlapping(bytes.as_ptr(), p.add(start), bytes.len());
-        }
-        self.set_len(new_len);
+        // SAFETY: unshared by now, and the first `new_len` bytes are initialised; `start + gap <= new_len`.
+        unsafe { std::slice::from_raw_parts_mut(self.bytes_ptr().add(start), gap) }
+    }
+
+    /// The part of [`Blob::open`] that moves to another allocation.
+    #[cold]
+    #[inline(never)]
+    fn replace_opened(&mut self, start: usize, end: usize, gap: usize) {
+        let new_len = self.len() - (end - start) + gap;
+        let room = if new_len > self.capacity() { grown_capacity(new_len) } else { full_capacity(new_len) };
+        let mut edited = if room == 0 { Blob::new() } else { Blob::allocate(room) };
+        edited.push(&self[..start]);
+        // SAFETY: `edited` is fresh and has room for `new_len` bytes, of which `start` are written.
+        unsafe { edited.bytes_ptr().add(start).write_bytes(0, gap) };
+        edited.set_len(start + gap);
+        edited.push(&self[end..]);
+        *self = edited;
     }
 
     /// Shortens to `len` bytes and keeps the capacity; no effect if there are not more. O(1), O(`len`) if shared.

@@ -12,6 +12,7 @@ pub mod hash;
 pub mod hll;
 pub mod intset;
 pub mod list;
+pub mod listpack;
 pub mod lock;
 pub mod object;
 pub mod set;

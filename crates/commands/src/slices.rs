@@ -5,9 +5,10 @@
 //! reply is written from the clone, with no shard held, and is what the value was when the command ran, whatever
 //! happens to the key meanwhile.
 
+use wire::resp::Resp;
 use wire::resp::encode::ReplyWriter;
 
-use crate::{CommandResult, Outcome};
+use crate::{CommandResult, Ctx, Outcome};
 
 /// Up to this many elements a body writes at once, under its lock: some 20 µs.
 pub const AT_ONCE_MAX: usize = 1000;
@@ -52,6 +53,58 @@ pub fn write_in_slices(step: impl FnMut(&mut ReplyWriter<'_>) -> bool + Send + '
     })))
 }
 
+/// Elements found so far of a reply whose length is not known yet.
+pub struct Gathered {
+    out: Vec<u8>,
+    resp: Resp,
+    /// How many elements there are.
+    pub count: usize,
+    /// Where a client may go on, if that is part of the reply's head.
+    pub cursor: u64,
+}
+
+impl Gathered {
+    /// Adds one element, written by `write` as one reply.
+    pub fn add(&mut self, write: impl FnOnce(&mut ReplyWriter<'_>)) {
+        write(&mut ReplyWriter::new(&mut self.out, self.resp));
+        self.count += 1;
+    }
+}
+
+/// A reply that has to be worked out before its first byte: calls `step`, which does half a millisecond's work at
+/// most and returns whether there is more to do, once per slice; then `header`, which may go by the number of elements;
+/// then sends the elements, in slices too.
+pub fn gather_in_slices(
+    resp: Resp,
+    mut step: impl FnMut(&mut Gathered) -> bool + Send + 'static,
+    header: impl FnOnce(&mut ReplyWriter<'_>, &Gathered) + Send + 'static,
+) -> CommandResult {
+    let mut gathered = Gathered { out: Vec::new(), resp, count: 0, cursor: 0 };
+    let (mut works, mut header, mut sent) = (true, Some(header), 0);
+    work_in_slices(move |ctx| {
+        if works {
+            works = step(&mut gathered);
+            return true;
+        }
+        if let Some(header) = header.take() {
+            header(&mut ctx.reply, &gathered);
+        }
+        let end = gathered.out.len().min(sent + SLICE_BYTES);
+        ctx.reply.raw(&gathered.out[sent..end]);
+        sent = end;
+        sent < gathered.out.len()
+    })
+}
+
+/// Calls `step` once per slice until it returns `false`. It must not take longer than half a millisecond.
+pub fn work_in_slices(step: impl FnMut(&mut Ctx<'_>) -> bool + Send + 'static) -> CommandResult {
+    let mut next = Some(step);
+    Ok(Outcome::Continue(Box::new(move |ctx| {
+        let Some(mut step) = next.take() else { return Ok(Outcome::Done) };
+        if step(ctx) { work_in_slices(step) } else { Ok(Outcome::Done) }
+    })))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +124,32 @@ mod tests {
             let mut writer = ReplyWriter::new(&mut expected, engine.session.resp);
             writer.array(count);
             (0..count).for_each(|i| writer.bulk(&vec![i as u8; bytes]));
+            assert!(reply == expected, "{count} elements of {bytes}");
+            assert_eq!(went_on, slices, "{count} elements of {bytes}");
+        }
+    }
+
+    #[test]
+    fn what_is_gathered_follows_its_header_in_slices() {
+        for (count, bytes, slices) in [(0, 1, 2), (5, 1, 7), (9, 100_000, 17)] {
+            let mut engine = Engine::new();
+            let resp = engine.session.resp;
+            let (reply, went_on) = engine.body(|_| {
+                let mut left = count;
+                let step = move |found: &mut Gathered| {
+                    if left == 0 {
+                        return false;
+                    }
+                    left -= 1;
+                    found.add(|reply| reply.bulk(&vec![left as u8; bytes]));
+                    true
+                };
+                gather_in_slices(resp, step, |reply, found| reply.set(found.count))
+            });
+            let mut expected = Vec::new();
+            let mut writer = ReplyWriter::new(&mut expected, resp);
+            writer.set(count);
+            (0..count).rev().for_each(|i| writer.bulk(&vec![i as u8; bytes]));
             assert!(reply == expected, "{count} elements of {bytes}");
             assert_eq!(went_on, slices, "{count} elements of {bytes}");
         }

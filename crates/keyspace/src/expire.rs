@@ -1,8 +1,8 @@
-//! Active expiry: keys whose TTL passed leave without anybody asking for them.
+//! Active expiry: keys whose TTL passed leave without anybody asking for them, and so do fields of hashes.
 //!
-//! Each shard knows a lower bound of its next expiry, each bucket one of its keys' (see `structures::table`), so a
-//! pass touches what is due and little else: no sampling, no share of expired keys that lingers. Each thread cares
-//! for its own shards, within a budget per call.
+//! Each shard knows a lower bound of its next expiry, each bucket one of its keys' and of what expires in their values
+//! (see `structures::table`), so a pass touches what is due and little else: no sampling, no share of expired keys that
+//! lingers. Each thread cares for its own shards, within a budget per call.
 
 use crate::shard::{Keyspace, Locked};
 use crate::space::{Local, Space};
@@ -10,8 +10,8 @@ use crate::{Key, evict::Access};
 
 /// Buckets looked at per lock hold.
 const BUCKETS_PER_HOLD: u32 = 128;
-/// Keys removed per lock hold.
-const KEYS_PER_HOLD: u32 = 32;
+/// Keys and fields removed per lock hold.
+const REMOVED_PER_HOLD: u32 = 32;
 
 /// One thread's round over its shards.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct ExpireCycle {
 
 impl ExpireCycle {
     /// Expires keys in the shards of `thread` (of `threads`) until `out_of_time` says so or all were visited once.
-    /// `commit` is called before a shard is released, to log what was removed. Returns the keys removed.
+    /// `commit` is called before a shard is released, to log what was removed. Returns the keys and fields removed.
     #[allow(clippy::too_many_arguments)]
     pub fn run(
         &mut self,
@@ -58,7 +58,7 @@ impl ExpireCycle {
     }
 }
 
-/// One lock hold's worth of expiry in a shard. Returns keys removed and whether more is due.
+/// One lock hold's worth of expiry in a shard. Returns keys and fields removed and whether more is due.
 fn expire_shard(
     keyspace: &'static Keyspace,
     local: &mut Local,
@@ -84,7 +84,7 @@ fn expire_shard(
         let shard = space.shard(number);
         if db >= shard.databases() {
             // A full pass: the exact bound replaces the estimate.
-            let next = (0..shard.databases()).filter_map(|d| shard.table(d)?.earliest_expiry_ms()).min();
+            let next = (0..shard.databases()).filter_map(|d| shard.table(d)?.earliest_due_ms()).min();
             let next = next.unwrap_or(i64::MAX);
             shard.next_expiry_at_ms = next;
             db = 0;
@@ -93,19 +93,26 @@ fn expire_shard(
         }
         // `expire_at < now` is expired, so the walk asks for `<= now - 1`.
         let due = match shard.table(db) {
-            Some(_) => shard.table_mut(db).next_expired(&mut cursor, now_ms - 1, &mut buckets),
+            Some(_) => shard.table_mut(db).next_due(&mut cursor, now_ms - 1, &mut buckets),
             None => None,
         };
         match due {
             Some(slot) => {
-                let key = shard.table(db).expect("it was walked").entry(slot).key().to_vec();
-                let place = keyspace.hasher.place(&key);
+                let entry = shard.table(db).expect("it was walked").entry(slot);
+                let is_expired = entry.expire_at_ms().is_some_and(|at| at < now_ms);
+                let key = entry.key().to_vec();
+                let key = Key { shard: number, ..keyspace.hasher.place(&key) };
                 space.select(keyspace.logical(db));
-                space.local.counters.expired_keys += 1;
-                space.drop_key(Key { shard: number, ..place }, slot);
-                removed += 1;
+                if is_expired {
+                    space.local.counters.expired_keys += 1;
+                    space.drop_key(key, slot);
+                    removed += 1;
+                } else {
+                    let want = (REMOVED_PER_HOLD - removed) as usize;
+                    removed += space.drop_expired_fields(key, slot, want) as u32;
+                }
                 found = true;
-                if removed == KEYS_PER_HOLD {
+                if removed == REMOVED_PER_HOLD {
                     break true;
                 }
             }

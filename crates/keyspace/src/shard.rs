@@ -104,6 +104,8 @@ pub struct DbCounters {
     pub keys: AtomicI64,
     /// Keys with a TTL.
     pub volatile: AtomicI64,
+    /// Keys in whose value something has a TTL of its own: hashes with such fields.
+    pub volatile_items: AtomicI64,
 }
 
 /// How a keyspace is made.
@@ -265,6 +267,7 @@ impl Keyspace {
         for c in &self.counters {
             c.keys.store(0, Ordering::Relaxed);
             c.volatile.store(0, Ordering::Relaxed);
+            c.volatile_items.store(0, Ordering::Relaxed);
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct SpaceCounters {
     pub keyspace_misses: u64,
     /// Keys removed because their TTL had passed.
     pub expired_keys: u64,
+    /// Fields of hashes that left, or gave way to new ones, because their TTL had passed.
+    pub expired_fields: u64,
     /// Keys removed for want of memory.
     pub evicted_keys: u64,
     /// Changes since the start (`rdb_changes_since_last_save` derives from it).
@@ -311,6 +313,11 @@ impl<'a> Space<'a> {
     #[inline(always)]
     fn changed(&mut self, key: Key<'_>, exists: bool) {
         self.local.counters.changes += 1;
+        self.touch_watchers(key, exists);
+    }
+
+    #[inline(always)]
+    fn touch_watchers(&mut self, key: Key<'_>, exists: bool) {
         let db = self.db;
         let watched = self.keyspace.watchers.load(Ordering::Relaxed) > 0;
         let shard = self.shard(key.shard);
@@ -355,9 +362,9 @@ impl<'a> Space<'a> {
                 if self.access.is_s3() {
                     entry.view().set_frequency((frequency + 1).min(3));
                 }
+                self.note_due(key, &entry);
                 self.put_back(key, slot, entry);
                 self.count_volatile(i64::from(expire_at_ms.is_some()) - i64::from(was_at.is_some()));
-                self.note_expiry(key, expire_at_ms);
             }
             None => {
                 let expire_at_ms = if let Ttl::At(at) = ttl { Some(at) } else { None };
@@ -371,16 +378,16 @@ impl<'a> Space<'a> {
 
     fn insert(&mut self, key: Key<'_>, entry: EntryBox) {
         let physical = self.physical;
-        let expire_at_ms = entry.view().expire_at_ms();
+        let volatile = entry.view().is_volatile();
         let s3 = self.access.is_s3();
+        self.note_due(key, &entry);
         let shard = self.shard(key.shard);
         shard.table_mut(physical).insert(key.order, entry);
         if s3 {
             crate::evict::note_insert(shard, physical, key.order);
         }
         self.keyspace.counters(physical).keys.fetch_add(1, Ordering::Relaxed);
-        self.count_volatile(i64::from(expire_at_ms.is_some()));
-        self.note_expiry(key, expire_at_ms);
+        self.count_volatile(i64::from(volatile));
     }
 
     #[inline(always)]
@@ -398,6 +405,43 @@ impl<'a> Space<'a> {
         }
     }
 
+    /// An entry comes into a table: its shard hears of what expires in it.
+    #[inline(always)]
+    fn note_due(&mut self, key: Key<'_>, entry: &EntryBox) {
+        self.note_expiry(key, entry.view().due_at_ms());
+        self.count_volatile_items(entry, 1);
+    }
+
+    /// Keeps count of the keys in whose value something expires on its own.
+    #[inline(always)]
+    fn count_volatile_items(&self, entry: &EntryBox, delta: i64) {
+        if let Value::Object(object) = entry.view().value()
+            && object.due_at_ms().is_some()
+        {
+            self.keyspace.counters(self.physical).volatile_items.fetch_add(delta, Ordering::Relaxed);
+        }
+    }
+
+    /// Says that the first part of an object's value to expire is another one, after a change in place: it expired
+    /// at `was_at_ms`, if any did, and does so now at `at_ms`. O(1).
+    pub fn due_changed(&mut self, key: Key<'_>, was_at_ms: Option<i64>, at_ms: Option<i64>) {
+        if was_at_ms == at_ms {
+            return;
+        }
+        let physical = self.physical;
+        let delta = i64::from(at_ms.is_some()) - i64::from(was_at_ms.is_some());
+        if delta != 0 {
+            self.keyspace.counters(physical).volatile_items.fetch_add(delta, Ordering::Relaxed);
+        }
+        if at_ms.is_some() {
+            self.note_expiry(key, at_ms);
+            let table = self.shard(key.shard).table_mut(physical);
+            if let Some(slot) = table.find(key.order, key.bytes) {
+                table.note_due(slot);
+            }
+        }
+    }
+
     /// Replaces the slot's entry and disposes of the old one.
     #[inline(always)]
     fn put_back(&mut self, key: Key<'_>, slot: Slot, entry: EntryBox) {
@@ -410,10 +454,14 @@ impl<'a> Space<'a> {
     /// take long, or back to the slab.
     #[inline(always)]
     fn dispose(&mut self, shard: u32, entry: EntryBox) {
+        let is_object = matches!(entry.view().value(), Value::Object(_));
+        if is_object {
+            self.count_volatile_items(&entry, -1);
+        }
         let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
         let physical = self.physical;
         let Some(entry) = self.shard(shard).retain_for_snapshot(physical, entry, epoch) else { return };
-        if matches!(entry.view().value(), Value::Object(_)) {
+        if is_object {
             self.local.garbage.push(entry);
         } else {
             self.local.heap.release(entry);
@@ -421,11 +469,16 @@ impl<'a> Space<'a> {
     }
 
     fn remove_slot(&mut self, key: Key<'_>, slot: Slot) {
+        self.local.counters.changes += 1;
+        self.remove_uncounted(key, slot);
+    }
+
+    fn remove_uncounted(&mut self, key: Key<'_>, slot: Slot) {
         let physical = self.physical;
         let entry = self.shard(key.shard).table_mut(physical).remove(slot);
         self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
         self.count_volatile(-i64::from(entry.view().is_volatile()));
-        self.changed(key, false);
+        self.touch_watchers(key, false);
         self.dispose(key.shard, entry);
     }
 
@@ -434,6 +487,13 @@ impl<'a> Space<'a> {
         let Some(slot) = self.live_slot(key) else { return false };
         self.remove_slot(key, slot);
         true
+    }
+
+    /// Removes a key whose collection became empty, which was counted as a change already.
+    pub fn delete_empty(&mut self, key: Key<'_>) {
+        if let Some(slot) = self.live_slot(key) {
+            self.remove_uncounted(key, slot);
+        }
     }
 
     /// Gives a key a TTL, or takes it away. Returns whether the key was there.
@@ -550,7 +610,15 @@ impl<'a> Space<'a> {
     /// in it. A running snapshot keeps what it was. No hit or miss is counted.
     #[inline]
     pub fn write_as<T: Variant>(&mut self, key: Key<'_>) -> Result<Option<&mut T>, WrongType> {
-        let Some(slot) = self.live_slot(key) else { return Ok(None) };
+        match self.live_slot(key) {
+            Some(slot) => self.object_at(key, slot).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The object in a slot, to change in place.
+    #[inline(always)]
+    fn object_at<T: Variant>(&mut self, key: Key<'_>, slot: Slot) -> Result<&mut T, WrongType> {
         let physical = self.physical;
         let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
         let entry = self.touched(key, slot);
@@ -560,7 +628,7 @@ impl<'a> Space<'a> {
         }
         let shard = self.locked.shard(self.keyspace, key.shard);
         shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
-        Ok(shard.table_mut(physical).object_mut(slot).and_then(T::of_mut))
+        shard.table_mut(physical).object_mut(slot).and_then(T::of_mut).ok_or(WrongType)
     }
 
     /// As [`Self::write_as`]; a missing key gets the value that `make` returns, to be filled by the caller.
@@ -570,14 +638,20 @@ impl<'a> Space<'a> {
         key: Key<'_>,
         make: impl FnOnce() -> T,
     ) -> Result<&mut T, WrongType> {
-        if self.live_slot(key).is_none() {
-            let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
-            let meta = Meta { expire_at_ms: None, access: self.access.fresh(), epoch };
-            let value = NewValue::Object(Box::new(make().into_object()));
-            let entry = self.local.heap.entry(key.bytes, value, meta);
-            self.insert(key, entry);
-        }
-        self.write_as(key).map(|found| found.expect("it was there or was just made"))
+        let slot = match self.live_slot(key) {
+            Some(slot) => slot,
+            None => {
+                let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
+                let meta = Meta { expire_at_ms: None, access: self.access.fresh(), epoch };
+                let value = NewValue::Object(Box::new(make().into_object()));
+                let entry = self.local.heap.entry(key.bytes, value, meta);
+                self.insert(key, entry);
+                let physical = self.physical;
+                let table = self.shard(key.shard).table(physical);
+                table.and_then(|table| table.find(key.order, key.bytes)).expect("it was just inserted")
+            }
+        };
+        self.object_at(key, slot)
     }
 
     /// Says that the object behind a key was changed in place: the change is counted, the shard's version raised, and
@@ -585,6 +659,39 @@ impl<'a> Space<'a> {
     #[inline]
     pub fn object_changed(&mut self, key: Key<'_>) {
         self.changed(key, true);
+    }
+
+    /// Says that the object behind a key was changed in place, as [`Self::object_changed`] does, and that Valkey would
+    /// count this as `times` changes.
+    #[inline]
+    pub fn object_changed_times(&mut self, key: Key<'_>, times: usize) {
+        self.local.counters.changes += times as u64;
+        self.touch_watchers(key, true);
+    }
+
+    /// Removes at most `want` fields of a hash whose TTL has passed and logs that they went; with the last field the
+    /// key goes. Clients that watch the key are told. No change that counts, as for keys. Returns fields removed.
+    pub(crate) fn drop_expired_fields(&mut self, key: Key<'_>, slot: Slot, want: usize) -> usize {
+        let (physical, now_ms) = (self.physical, self.now_ms);
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        let shard = self.locked.shard(self.keyspace, key.shard);
+        shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
+        let Some(Object::Hash(hash)) = shard.table_mut(physical).object_mut(slot) else { return 0 };
+        let was_at_ms = hash.next_expiry_at_ms();
+        let gone = hash.take_expired(now_ms, want);
+        let (at_ms, is_empty) = (hash.next_expiry_at_ms(), hash.is_empty());
+        if !gone.is_empty() {
+            self.local.counters.expired_fields += gone.len() as u64;
+            let words = [&b"HDEL"[..], key.bytes].into_iter().chain(gone.iter().map(|field| &field[..]));
+            let words: Vec<&[u8]> = words.collect();
+            self.local.effects.push(u32::from(self.db), &words);
+            self.touch_watchers(key, !is_empty);
+        }
+        self.due_changed(key, was_at_ms, at_ms);
+        if is_empty {
+            self.remove_uncounted(key, slot);
+        }
+        gone.len()
     }
 
     /// Moves a value, with its TTL and access mark, to another key and database, replacing what is there. Both keys'
@@ -598,6 +705,7 @@ impl<'a> Space<'a> {
         let entry = shard.table_mut(physical).remove(slot);
         self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
         self.count_volatile(-i64::from(entry.view().is_volatile()));
+        self.count_volatile_items(&entry, -1);
         self.changed(from, false);
         let entry = self.local.heap.with_key(entry, to.bytes, (epoch & 3) as u8);
         self.select(to_db);
@@ -639,6 +747,7 @@ impl<'a> Space<'a> {
         let counters = self.keyspace.counters(physical);
         let keys = counters.keys.swap(0, Ordering::Relaxed).max(0) as u64;
         counters.volatile.store(0, Ordering::Relaxed);
+        counters.volatile_items.store(0, Ordering::Relaxed);
         self.local.counters.changes += keys.max(1);
         Detached { tables, keys }
     }

@@ -371,6 +371,18 @@ impl<'a> EntryRef<'a> {
         Some(i64::from_le(unsafe { self.ptr.as_ptr().add(at).cast::<i64>().read_unaligned() }))
     }
 
+    /// Unix time in ms at which the key or the first part of its value expires. O(1).
+    #[inline(always)]
+    pub fn due_at_ms(self) -> Option<i64> {
+        let key = self.expire_at_ms();
+        let Some(object) = self.object_ptr() else { return key };
+        // SAFETY: the entry owns the object, which lives as long as it.
+        match (key, unsafe { &*object }.due_at_ms()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
     /// Whether the key has a TTL.
     #[inline(always)]
     pub fn is_volatile(self) -> bool {

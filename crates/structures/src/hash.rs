@@ -1,32 +1,346 @@
 //! Hashes: fields with values, each field with a TTL of its own if it has one.
+//!
+//! A small hash is one block ([`compact`]); a large one is a tree in the order of hashed fields, whose leaves are shared
+//! between clones ([`table`]). Which of the two it is follows its size. What clients see as its encoding follows
+//! Valkey's rules: `listpack` until a field count, the length of a string or a TTL says `hashtable`, and never back.
+//!
+//! A field whose instant has passed stays until someone removes it; look-ups are told the time and do not see it.
 
-/// The value behind a key of this type.
-#[derive(Clone, Default)]
-pub struct Hash {}
+mod code;
+mod compact;
+mod table;
+#[cfg(test)]
+mod tests;
 
-impl Hash {
-    /// Number of elements. O(1).
-    pub fn len(&self) -> usize {
-        0
+pub use crate::listpack::Element as Item;
+use compact::Compact;
+use table::Table;
+
+/// Up to where clients see the encoding `listpack`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// The most fields.
+    pub entries: usize,
+    /// The most bytes of a field or value.
+    pub value_bytes: usize,
+}
+
+/// A field found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Its value.
+    pub value: Item<'a>,
+    /// When it expires, Unix ms.
+    pub expire_at_ms: Option<i64>,
+}
+
+/// A field with its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// The field.
+    pub field: Item<'a>,
+    /// Its value.
+    pub value: Item<'a>,
+    /// When it expires, Unix ms.
+    pub expire_at_ms: Option<i64>,
+}
+
+impl Pair<'_> {
+    /// Whether its instant has passed.
+    #[inline(always)]
+    pub fn is_expired(&self, now_ms: i64) -> bool {
+        self.expire_at_ms.is_some_and(|at| at < now_ms)
+    }
+}
+
+/// What a field replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// There was no such field.
+    Nothing,
+    /// A field with this instant, passed or not.
+    Field(Option<i64>),
+}
+
+impl Replaced {
+    /// Whether there was such a field, for those who see what has expired as gone.
+    #[inline(always)]
+    pub fn was_there(self, now_ms: i64) -> bool {
+        self != Replaced::Nothing && !self.was_expired(now_ms)
     }
 
-    /// Whether there is no element. O(1).
+    /// Whether there was such a field, whose instant has passed.
+    #[inline(always)]
+    pub fn was_expired(self, now_ms: i64) -> bool {
+        matches!(self, Replaced::Field(Some(at)) if at < now_ms)
+    }
+}
+
+#[derive(Clone)]
+enum Form {
+    Compact(Compact),
+    Table(Box<Table>),
+}
+
+/// The value behind a key of this type.
+#[derive(Clone)]
+pub struct Hash {
+    form: Form,
+}
+
+impl Default for Hash {
+    fn default() -> Hash {
+        Hash::new()
+    }
+}
+
+impl Hash {
+    /// A hash without fields. Allocates nothing.
+    pub fn new() -> Hash {
+        Hash { form: Form::Compact(Compact::default()) }
+    }
+
+    /// Number of fields, expired ones included. O(1).
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.form {
+            Form::Compact(compact) => compact.len(),
+            Form::Table(table) => table.len(),
+        }
+    }
+
+    /// Whether there is no field. O(1).
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Heap bytes behind this value, the struct itself not included. O(1).
     pub fn memory_bytes(&self) -> usize {
-        0
+        match &self.form {
+            Form::Compact(compact) => compact.memory_bytes(),
+            Form::Table(table) => size_of::<Table>() + table.memory_bytes(),
+        }
     }
 
     /// Allocations to free, roughly: what decides whether a worker frees the value. O(1).
     pub fn free_effort(&self) -> usize {
-        1
+        match &self.form {
+            Form::Compact(_) => 1,
+            Form::Table(table) => 1 + table.memory_bytes() / 4096,
+        }
     }
 
     /// What `OBJECT ENCODING` says. O(1).
     pub fn encoding(&self) -> &'static str {
-        "listpack"
+        if self.is_listpack() { "listpack" } else { "hashtable" }
+    }
+
+    fn is_listpack(&self) -> bool {
+        match &self.form {
+            Form::Compact(compact) => !compact.is_not_listpack(),
+            Form::Table(table) => table.is_listpack,
+        }
+    }
+
+    /// From now on clients see the encoding `hashtable`. O(1).
+    pub fn leave_listpack(&mut self) {
+        match &mut self.form {
+            Form::Compact(compact) => compact.set_not_listpack(),
+            Form::Table(table) => table.is_listpack = false,
+        }
+    }
+
+    /// When the first field expires, Unix ms; it may have passed. O(1).
+    #[inline(always)]
+    pub fn next_expiry_at_ms(&self) -> Option<i64> {
+        match &self.form {
+            Form::Compact(compact) => compact.next_expiry_at_ms(),
+            Form::Table(table) => table.next_expiry_at_ms(),
+        }
+    }
+
+    /// Whether there are fields whose instant has passed. O(1).
+    #[inline]
+    pub fn has_expired(&self, now_ms: i64) -> bool {
+        self.next_expiry_at_ms().is_some_and(|at| at < now_ms)
+    }
+
+    /// A field that has not expired. O(1) in the compact form but for a byte a field, else O(log n).
+    #[inline(always)]
+    pub fn get(&self, field: &[u8], now_ms: i64) -> Option<Field<'_>> {
+        let found = match &self.form {
+            Form::Compact(compact) => {
+                let place = compact.find(field)?;
+                Field { value: compact.value(place), expire_at_ms: compact.instant(place) }
+            }
+            Form::Table(table) => table.get(field)?,
+        };
+        found.expire_at_ms.is_none_or(|at| at >= now_ms).then_some(found)
+    }
+
+    /// Sets a field, new or not, expired or not, and its instant. As [`Self::get`], and in the compact form O(bytes)
+    /// when what follows must move.
+    pub fn set(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expire_at_ms: Option<i64>,
+        thresholds: Thresholds,
+    ) -> Replaced {
+        let is_long = field.len() > thresholds.value_bytes || value.len() > thresholds.value_bytes;
+        if (is_long || expire_at_ms.is_some()) && self.is_listpack() {
+            self.leave_listpack();
+        }
+        if let Form::Compact(compact) = &mut self.form {
+            let place = compact.find(field);
+            let len = compact.len() + usize::from(place.is_none());
+            if len > thresholds.entries {
+                compact.set_not_listpack();
+            }
+            let fits = compact.fits(len, compact.pair_bytes() + Compact::bytes_of(field, value));
+            if fits {
+                let Some(place) = place else {
+                    compact.push(field, value, expire_at_ms);
+                    return Replaced::Nothing;
+                };
+                let was = compact.instant(place);
+                compact.set_value(place, value);
+                if was != expire_at_ms {
+                    compact.set_instant(place, expire_at_ms);
+                }
+                return Replaced::Field(was);
+            }
+        }
+        let table = self.make_table();
+        let replaced = table.set(field, value, expire_at_ms);
+        if table.is_listpack && table.len() > thresholds.entries {
+            table.is_listpack = false;
+        }
+        replaced
+    }
+
+    /// The table, made of the compact form. O(n) then.
+    fn make_table(&mut self) -> &mut Table {
+        if let Form::Compact(compact) = &self.form {
+            let mut table = Table::new(!compact.is_not_listpack());
+            let mut scratch = [crate::listpack::IntBuf::new(); 2];
+            for (field, value, expire_at_ms) in compact.iter_from(0) {
+                let [first, second] = &mut scratch;
+                table.set(field.as_bytes(first), value.as_bytes(second), expire_at_ms);
+            }
+            self.form = Form::Table(Box::new(table));
+        }
+        match &mut self.form {
+            Form::Table(table) => table,
+            Form::Compact(_) => unreachable!("it was replaced"),
+        }
+    }
+
+    /// Gives a field an instant or takes it away; nothing happens if there is no such field. As [`Self::set`].
+    pub fn set_expiry(&mut self, field: &[u8], expire_at_ms: Option<i64>) {
+        if expire_at_ms.is_some() && self.is_listpack() {
+            self.leave_listpack();
+        }
+        if let Form::Compact(compact) = &mut self.form {
+            let Some(place) = compact.find(field) else { return };
+            let fits = compact.fits(compact.len(), compact.pair_bytes() + compact::INSTANT_BYTES);
+            if expire_at_ms.is_none() || fits {
+                compact.set_instant(place, expire_at_ms);
+                return;
+            }
+        }
+        self.make_table().set_expiry(field, expire_at_ms);
+    }
+
+    /// Removes a field; one that has expired stays. Returns whether there was one. As [`Self::set`].
+    pub fn remove(&mut self, field: &[u8], now_ms: i64) -> bool {
+        match &mut self.form {
+            Form::Compact(compact) => {
+                let Some(place) = compact.find(field) else { return false };
+                if compact.instant(place).is_some_and(|at| at < now_ms) {
+                    return false;
+                }
+                compact.remove(place);
+                true
+            }
+            Form::Table(table) => {
+                let has_expired = table.next_expiry_at_ms().is_some_and(|at| at < now_ms)
+                    && table.get(field).is_some_and(|found| found.expire_at_ms.is_some_and(|at| at < now_ms));
+                !has_expired && table.remove(field)
+            }
+        }
+    }
+
+    /// Removes up to `want` fields whose instants have passed and returns them. O(`want`) of what [`Self::remove`]
+    /// takes.
+    pub fn take_expired(&mut self, now_ms: i64, want: usize) -> Vec<Vec<u8>> {
+        let mut gone = Vec::new();
+        while gone.len() < want && self.has_expired(now_ms) {
+            match &mut self.form {
+                Form::Compact(compact) => {
+                    let expired = |pair: &compact::Pair<'_>| pair.2.is_some_and(|at| at < now_ms);
+                    let Some(index) = compact.iter_from(0).position(|pair| expired(&pair)) else { break };
+                    let place = compact.place(index).expect("a pair of this index");
+                    gone.push(compact.pair(place).0.to_vec());
+                    compact.remove(place);
+                }
+                Form::Table(table) => {
+                    let Some(field) = table.first_expired(now_ms) else { break };
+                    table.remove(&field);
+                    gone.push(field);
+                }
+            }
+        }
+        gone
+    }
+
+    /// The fields in their order: of arrival in the compact form, else that of a walk with [`Self::scan`].
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = Pair<'_>> {
+        self.iter_from(0)
+    }
+
+    /// As [`Self::iter`], from field number `index` on. O(log n) to begin.
+    #[inline]
+    pub fn iter_from(&self, index: usize) -> impl Iterator<Item = Pair<'_>> {
+        let (compact, table) = match &self.form {
+            Form::Compact(compact) => (Some(compact.iter_from(index)), None),
+            Form::Table(table) => (None, Some(table.iter_from(index))),
+        };
+        let compact = compact.into_iter().flatten().map(|(field, value, expire_at_ms)| Pair {
+            field,
+            value,
+            expire_at_ms,
+        });
+        compact.chain(table.into_iter().flatten())
+    }
+
+    /// Field number `index` of [`Self::iter`]. O(log n).
+    pub fn nth(&self, index: usize) -> Option<Pair<'_>> {
+        match &self.form {
+            Form::Compact(compact) => {
+                let (field, value, expire_at_ms) = compact.pair(compact.place(index)?);
+                Some(Pair { field, value, expire_at_ms })
+            }
+            Form::Table(table) => table.nth(index),
+        }
+    }
+
+    /// Whether one call of [`Self::scan`] visits everything. O(1).
+    pub fn is_scanned_at_once(&self) -> bool {
+        matches!(self.form, Form::Compact(_)) || self.is_listpack()
+    }
+
+    /// Visits about `want` fields from a cursor on and returns the cursor to go on from, 0 at the end. A field that is
+    /// there from a walk's first call to its last is visited exactly once. O(`want` + log n).
+    pub fn scan<'h>(&'h self, cursor: u64, want: usize, mut visit: impl FnMut(Pair<'h>)) -> u64 {
+        match &self.form {
+            Form::Table(table) if !table.is_listpack => table.scan(cursor, want, visit),
+            _ => {
+                self.iter().for_each(&mut visit);
+                0
+            }
+        }
     }
 }

@@ -54,6 +54,12 @@ impl Object {
         }
     }
 
+    /// Unix time in ms at which the first part of the value expires: the first field of a hash. O(1).
+    #[inline]
+    pub fn due_at_ms(&self) -> Option<i64> {
+        if let Object::Hash(hash) = self { hash.next_expiry_at_ms() } else { None }
+    }
+
     /// What `TYPE` says. O(1).
     pub fn type_name(&self) -> &'static str {
         match self {

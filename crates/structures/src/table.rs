@@ -3,7 +3,7 @@
 //! A bucket is one cache line: seven tags and a flag byte, then seven words of 48 bits pointer and 16 bits hash.
 //!
 //! ```text
-//! byte 0..6   tag of slot i: order bits 0..8       byte 7   bit i: slot i is volatile; bit 7: overflow
+//! byte 0..6   tag of slot i: order bits 0..8       byte 7   bit i: slot i may expire; bit 7: overflow
 //! word 1..7   pointer (48 bits) | order bits 8..24 (16 bits); zero when the slot is empty
 //! ```
 //!
@@ -386,10 +386,19 @@ impl Table {
         }
     }
 
+    /// Takes note that something inside the slot's value expires, or expires earlier, after a change in place. O(1).
+    pub fn note_due(&mut self, slot: Slot) {
+        match &mut self.old {
+            Some(old) if slot.is_old() => old.array.note_due(slot),
+            _ => self.current.note_due(slot),
+        }
+    }
+
     /// Walks physical buckets from `cursor` for at most `budget` buckets (which it counts down) and returns the first
-    /// slot with a key that expired at `now_ms` or before. `None` with `budget` left over means the end: the cursor
-    /// is back at the start. Buckets whose earliest expiry lies ahead cost one comparison.
-    pub fn next_expired(&mut self, cursor: &mut WalkCursor, now_ms: i64, budget: &mut u32) -> Option<Slot> {
+    /// slot with a key that expired, or in whose value something expired, at `now_ms` or before. `None` with `budget`
+    /// left over means the end: the cursor is back at the start. Buckets whose earliest expiry lies ahead cost one
+    /// comparison.
+    pub fn next_due(&mut self, cursor: &mut WalkCursor, now_ms: i64, budget: &mut u32) -> Option<Slot> {
         loop {
             let in_current = self.current.physical();
             let (array, base, is_old) = if cursor.0 < in_current {
@@ -405,7 +414,7 @@ impl Table {
                     }
                 }
             };
-            let (reached, found) = array.next_expired(cursor.0 - base, now_ms, budget);
+            let (reached, found) = array.next_due(cursor.0 - base, now_ms, budget);
             cursor.0 = base + reached;
             if let Some(slot) = found {
                 return Some(slot.in_old(is_old));
@@ -416,13 +425,11 @@ impl Table {
         }
     }
 
-    /// A lower bound of the earliest expiry in the table, in Unix ms; `None` without volatile keys. O(buckets / 16).
-    pub fn earliest_expiry_ms(&self) -> Option<i64> {
-        if self.volatile == 0 {
-            return None;
-        }
-        let old = self.old.as_ref().and_then(|o| o.array.earliest_expiry_ms());
-        match (self.current.earliest_expiry_ms(), old) {
+    /// A lower bound of when the next key or part of a value expires, in Unix ms; `None` when nothing does.
+    /// O(buckets / 16).
+    pub fn earliest_due_ms(&self) -> Option<i64> {
+        let old = self.old.as_ref().and_then(|o| o.array.earliest_due_ms());
+        match (self.current.earliest_due_ms(), old) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }

@@ -107,8 +107,8 @@ pub(super) struct Array {
     physical: u32,
     /// How far from its home a key may stand.
     spill: u32,
-    /// Per bucket the earliest expiry in it, in Unix seconds rounded down (a lower bound); empty until a volatile
-    /// key comes.
+    /// Per bucket the earliest instant at which something in it expires (a key, or a part of its value), in Unix
+    /// seconds rounded down (a lower bound); empty until such a key comes.
     mins: Vec<u32>,
 }
 
@@ -261,7 +261,7 @@ impl Array {
         None
     }
 
-    /// Whether the bucket may hold a key with a TTL: one look at its flags.
+    /// Whether the bucket may hold a key with a TTL or with one inside its value: one look at its flags.
     pub(super) fn has_volatile(&self, bucket: u32) -> bool {
         self.bucket(bucket).tags & VOLATILE_FLAGS != 0
     }
@@ -272,15 +272,15 @@ impl Array {
 
     #[inline]
     pub(super) fn replace(&mut self, slot: Slot, entry: EntryBox) -> EntryBox {
-        let expiry = entry.view().expire_at_ms();
-        if let Some(at_ms) = expiry {
+        let due = entry.view().due_at_ms();
+        if let Some(at_ms) = due {
             self.note_expiry(slot.bucket, at_ms);
         }
         let bucket = self.bucket_mut(slot.bucket);
         let s = slot.slot as usize;
         let order = bucket.order(s);
         let old = bucket.pointer(s);
-        bucket.set(s, order, entry.into_raw(), expiry.is_some());
+        bucket.set(s, order, entry.into_raw(), due.is_some());
         // SAFETY: the slot owned `old` and no longer points to it.
         unsafe { EntryBox::from_raw(old) }
     }
@@ -290,13 +290,21 @@ impl Array {
         // SAFETY: the slot owns the entry; it is overwritten with what `change` returns before anyone looks. A panic
         // in `change` happens under the shard's lock and ends the process.
         let entry = change(unsafe { EntryBox::from_raw(self.bucket(slot.bucket).pointer(s)) });
-        let expiry = entry.view().expire_at_ms();
-        if let Some(at_ms) = expiry {
+        let due = entry.view().due_at_ms();
+        if let Some(at_ms) = due {
             self.note_expiry(slot.bucket, at_ms);
         }
         let bucket = self.bucket_mut(slot.bucket);
         let order = bucket.order(s);
-        bucket.set(s, order, entry.into_raw(), expiry.is_some());
+        bucket.set(s, order, entry.into_raw(), due.is_some());
+    }
+
+    /// Takes note of when a part of the slot's value expires, after a change in place.
+    pub(super) fn note_due(&mut self, slot: Slot) {
+        if let Some(at_ms) = self.entry(slot).due_at_ms() {
+            self.note_expiry(slot.bucket, at_ms);
+            self.bucket_mut(slot.bucket).tags |= 1 << (56 + slot.slot);
+        }
     }
 
     fn place_for(&self, order: u32) -> Option<(u32, usize)> {
@@ -317,11 +325,11 @@ impl Array {
         for passed in self.home(order)..at {
             self.bucket_mut(passed).tags |= OVERFLOW;
         }
-        let expiry = entry.view().expire_at_ms();
-        if let Some(at_ms) = expiry {
+        let due = entry.view().due_at_ms();
+        if let Some(at_ms) = due {
             self.note_expiry(at, at_ms);
         }
-        self.bucket_mut(at).set(slot, order, entry.into_raw(), expiry.is_some());
+        self.bucket_mut(at).set(slot, order, entry.into_raw(), due.is_some());
         Ok(())
     }
 
@@ -494,8 +502,8 @@ impl Array {
         *here = (*here).min(seconds_floor(at_ms));
     }
 
-    /// Looks from physical bucket `from` on for an expired key; returns where it stopped. See `Table::next_expired`.
-    pub(super) fn next_expired(&mut self, from: u32, now_ms: i64, budget: &mut u32) -> (u32, Option<Slot>) {
+    /// Looks from physical bucket `from` on for a key that is due; returns where it stopped. See `Table::next_due`.
+    pub(super) fn next_due(&mut self, from: u32, now_ms: i64, budget: &mut u32) -> (u32, Option<Slot>) {
         if self.mins.is_empty() {
             return (self.physical, None);
         }
@@ -515,11 +523,15 @@ impl Array {
                     }
                     // SAFETY: a volatile slot is occupied and points to a live entry of this array.
                     let entry = unsafe { EntryRef::from_raw(bucket.pointer(slot)) };
-                    let Some(expire) = entry.expire_at_ms() else { continue };
-                    if expire <= now_ms {
+                    let Some(due) = entry.due_at_ms() else {
+                        // What was to expire in its value has left.
+                        self.bucket_mut(at).tags &= !(1 << (56 + slot));
+                        continue;
+                    };
+                    if due <= now_ms {
                         return (at, Some(Slot { bucket: at, slot: slot as u8, old: false }));
                     }
-                    min = min.min(seconds_floor(expire));
+                    min = min.min(seconds_floor(due));
                 }
                 self.mins[at as usize] = min;
             }
@@ -528,7 +540,7 @@ impl Array {
         (at, None)
     }
 
-    pub(super) fn earliest_expiry_ms(&self) -> Option<i64> {
+    pub(super) fn earliest_due_ms(&self) -> Option<i64> {
         let min = self.mins.iter().copied().min().unwrap_or(NEVER);
         (min != NEVER).then(|| i64::from(min) * 1000)
     }
@@ -563,8 +575,8 @@ impl Array {
                 );
                 // SAFETY: an occupied slot points to a live entry of this array.
                 let entry = unsafe { EntryRef::from_raw(bucket.pointer(slot)) };
-                assert_eq!(entry.is_volatile(), bucket.is_volatile(slot));
-                min = min.min(entry.expire_at_ms().map_or(NEVER, seconds_floor));
+                assert!(bucket.is_volatile(slot) || entry.due_at_ms().is_none(), "what is due can be found");
+                min = min.min(entry.due_at_ms().map_or(NEVER, seconds_floor));
             }
             assert!(min == NEVER || self.mins[at as usize] <= min, "the bound lies below every expiry");
             idle_flags += usize::from(bucket.has_overflow() && self.passing(at).is_none());

@@ -72,6 +72,7 @@ impl Totals {
         self.space.keyspace_hits += space.keyspace_hits;
         self.space.keyspace_misses += space.keyspace_misses;
         self.space.expired_keys += space.expired_keys;
+        self.space.expired_fields += space.expired_fields;
         self.space.evicted_keys += space.evicted_keys;
         self.space.changes += space.changes;
         self.commands += stats.total_commands;

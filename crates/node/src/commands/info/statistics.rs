@@ -39,7 +39,7 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "rejected_connections", ctx.node.rejected_connections.load(Relaxed));
     zeros(out, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
     field(out, "expired_keys", t.space.expired_keys);
-    field(out, "expired_fields", 0);
+    field(out, "expired_fields", t.space.expired_fields);
     field(out, "expired_stale_perc", "0.00");
     field(out, "expired_keys_with_volatile_items_stale_perc", "0.00");
     field(out, "expired_time_cap_reached_count", t.expire_capped);
@@ -170,11 +170,13 @@ pub(super) fn keyspace(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
         if keys == 0 {
             continue;
         }
-        let expires = keyspace.counters(keyspace.physical(db)).volatile.load(Relaxed).max(0);
+        let counters = keyspace.counters(keyspace.physical(db));
+        let expires = counters.volatile.load(Relaxed).max(0);
+        let items = counters.volatile_items.load(Relaxed).max(0);
         let avg_ttl = if expires == 0 { 0 } else { average_ttl_ms(ctx, db) };
         let _ = write!(
             out,
-            "db{db}:keys={keys},expires={expires},avg_ttl={avg_ttl},keys_with_volatile_items=0\r\n"
+            "db{db}:keys={keys},expires={expires},avg_ttl={avg_ttl},keys_with_volatile_items={items}\r\n"
         );
     }
 }

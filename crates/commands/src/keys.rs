@@ -3,7 +3,7 @@
 //! Commands that only ask about a key count as hits or misses but leave its access mark alone, so that monitoring does
 //! not keep keys from being evicted.
 
-mod expire;
+pub(crate) mod expire;
 mod object;
 mod scan_args;
 mod transfer;

@@ -164,3 +164,58 @@ pub fn range(start: i64, end: i64, len: u64) -> Option<std::ops::Range<u64>> {
     let (start, end) = (from_end(start), from_end(end).min(len - 1));
     (start <= end).then(|| start as u64..end as u64 + 1)
 }
+
+/// The options of `HGETEX` and `HSETEX`, which stand before `FIELDS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldOptions<'a> {
+    /// `XX` (true) or `NX` (false): whether the key must exist.
+    pub key_exists: Option<bool>,
+    /// `FXX` (true) or `FNX` (false): whether all fields must exist, or none may.
+    pub fields_exist: Option<bool>,
+    /// What happens to the fields' TTL.
+    pub expiry: Expiry<'a>,
+}
+
+impl<'a> FieldOptions<'a> {
+    /// Reads the options from the arguments in `range`: conditions and `KEEPTTL` if they `set`, else `PERSIST`. One
+    /// given twice counts once, times the last; different ones of one kind are a syntax error.
+    pub fn parse(args: &Args<'a>, range: std::ops::Range<usize>, set: bool) -> Result<Self, CommandError> {
+        let mut options = FieldOptions { key_exists: None, fields_exist: None, expiry: Expiry::None };
+        let mut i = range.start;
+        while i < range.end {
+            let next = (i + 1 < range.end).then(|| args.get(i + 1));
+            i += 1 + options.take(args.get(i), next, set).ok_or(CommandError::Syntax)?;
+        }
+        Ok(options)
+    }
+
+    /// Takes in one option and says how many arguments it has. `None` when it does not fit.
+    fn take(&mut self, word: &[u8], next: Option<&'a [u8]>, set: bool) -> Option<usize> {
+        let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+        if let Some(unit) = TimeUnit::of(word) {
+            let fits = match self.expiry {
+                Expiry::None => true,
+                Expiry::In(other, _) => other == unit,
+                Expiry::Keep | Expiry::Persist => false,
+            };
+            self.expiry = Expiry::In(unit, next.filter(|_| fits)?);
+            return Some(1);
+        }
+        let lone = if set { ("KEEPTTL", Expiry::Keep) } else { ("PERSIST", Expiry::Persist) };
+        if is(lone.0) {
+            let fits = self.expiry == Expiry::None || self.expiry == lone.1;
+            self.expiry = lone.1;
+            return fits.then_some(0);
+        }
+        let (condition, wanted) = match set {
+            true if is("NX") => (&mut self.key_exists, false),
+            true if is("XX") => (&mut self.key_exists, true),
+            true if is("FNX") => (&mut self.fields_exist, false),
+            true if is("FXX") => (&mut self.fields_exist, true),
+            _ => return None,
+        };
+        let fits = condition.is_none_or(|other| other == wanted);
+        *condition = Some(wanted);
+        fits.then_some(0)
+    }
+}

@@ -3,6 +3,8 @@
 //! A key is gone once the present passes its instant. Effects name that instant, so a replica that applies them later
 //! agrees; an instant that is not in the future removes the key at once.
 
+use std::ops::Range;
+
 use wire::number::{IntBuf, format_i64};
 
 use super::look;
@@ -31,9 +33,9 @@ pub fn pexpireat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     set_instant(ctx, args, 1, 0, "pexpireat")
 }
 
-/// What must hold for a key to get a new instant.
+/// What must hold for a key, or a field of a hash, to get a new instant.
 #[derive(Clone, Copy, Default)]
-struct Conditions {
+pub(crate) struct Conditions {
     without_ttl: bool,
     with_ttl: bool,
     later: bool,
@@ -41,9 +43,10 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn parse(args: &Args<'_>, from: usize) -> Result<Conditions, CommandError> {
+    /// Reads the arguments in `range`, all of which must be conditions.
+    pub(crate) fn parse(args: &Args<'_>, range: Range<usize>) -> Result<Conditions, CommandError> {
         let mut set = Conditions::default();
-        for (i, arg) in (from..).zip(args.from(from)) {
+        for i in range {
             if args.is(i, "nx") {
                 set.without_ttl = true;
             } else if args.is(i, "xx") {
@@ -53,7 +56,7 @@ impl Conditions {
             } else if args.is(i, "lt") {
                 set.earlier = true;
             } else {
-                return Err(unsupported(arg));
+                return Err(unsupported(args.get(i)));
             }
         }
         if set.without_ttl && (set.with_ttl || set.later || set.earlier) {
@@ -68,7 +71,7 @@ impl Conditions {
     }
 
     /// Whether a key that expires at `was` may expire at `at`. No TTL counts as the far end of time.
-    fn allow(self, was: Option<i64>, at: i64) -> bool {
+    pub(crate) fn allow(self, was: Option<i64>, at: i64) -> bool {
         !(self.without_ttl && was.is_some()
             || self.with_ttl && was.is_none()
             || self.later && was.is_none_or(|was| at <= was)
@@ -89,7 +92,8 @@ fn set_instant(
     from_ms: i64,
     name: &'static str,
 ) -> CommandResult {
-    let conditions = if args.len() > 3 { Conditions::parse(args, 3)? } else { Conditions::default() };
+    let conditions =
+        if args.len() > 3 { Conditions::parse(args, 3..args.len())? } else { Conditions::default() };
     let amount = integer(args.get(2))?;
     let at = amount
         .checked_mul(unit_ms)
@@ -125,7 +129,7 @@ pub fn persist(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 /// Reply for a key without a TTL.
-const NO_TTL: i64 = -1;
+pub(crate) const NO_TTL: i64 = -1;
 /// Reply for a missing key.
 const NO_KEY: i64 = -2;
 
@@ -151,12 +155,12 @@ pub fn pexpiretime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     reply_instant(ctx, args, |at| at)
 }
 
-fn left_ms(at: i64, now_ms: i64) -> i64 {
+pub(crate) fn left_ms(at: i64, now_ms: i64) -> i64 {
     at.saturating_sub(now_ms).max(0)
 }
 
 /// Half seconds go up. Unsigned: the latest instants would overflow otherwise.
-fn nearest_second(ms: i64) -> i64 {
+pub(crate) fn nearest_second(ms: i64) -> i64 {
     ((ms as u64 + 500) / 1000) as i64
 }
 

@@ -132,7 +132,9 @@ pub fn debug(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 fn digest_value(ctx: &mut NodeCtx<'_>, args: &Args<'_>) {
     ctx.data.reply.array(args.len() - 2);
     for i in 2..args.len() {
-        let digest = object::stored(&mut ctx.data, args.get(i)).map(Digest::of_value).unwrap_or_default();
+        let now_ms = ctx.data.space.now_ms;
+        let entry = object::stored(&mut ctx.data, args.get(i));
+        let digest = entry.map(|entry| Digest::of_value(entry, now_ms)).unwrap_or_default();
         ctx.data.reply.simple(&digest.hex());
     }
 }

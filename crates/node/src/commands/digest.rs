@@ -58,8 +58,8 @@ impl Digest {
         self.mix_hash(&Sha1::digest(data));
     }
 
-    /// Adds the value of an entry and whether it expires.
-    fn add_value(&mut self, entry: EntryRef<'_>) {
+    /// Adds the value of an entry, without parts that have expired, and whether it expires.
+    fn add_value(&mut self, entry: EntryRef<'_>, now_ms: i64) {
         self.mix(&type_word(entry).to_be_bytes());
         match entry.value() {
             Value::Int(n) => self.mix(format_i64(n, &mut IntBuf::new())),
@@ -71,7 +71,7 @@ impl Digest {
                 }
                 self.mix_hash(&hash.finalize());
             }
-            Value::Object(Object::Hash(value)) => hash::add(self, value),
+            Value::Object(Object::Hash(value)) => hash::add(self, value, now_ms),
             Value::Object(Object::List(value)) => list::add(self, value),
             Value::Object(Object::Set(value)) => set::add(self, value),
             Value::Object(Object::Zset(value)) => zset::add(self, value),
@@ -83,16 +83,16 @@ impl Digest {
     }
 
     /// The digest of a value.
-    pub fn of_value(entry: EntryRef<'_>) -> Digest {
+    pub fn of_value(entry: EntryRef<'_>, now_ms: i64) -> Digest {
         let mut digest = Digest::default();
-        digest.add_value(entry);
+        digest.add_value(entry, now_ms);
         digest
     }
 
-    fn of_entry(entry: EntryRef<'_>) -> Digest {
+    fn of_entry(entry: EntryRef<'_>, now_ms: i64) -> Digest {
         let mut digest = Digest::default();
         digest.mix(entry.key());
-        digest.add_value(entry);
+        digest.add_value(entry, now_ms);
         digest
     }
 
@@ -109,7 +109,7 @@ impl Digest {
 /// The digest of all databases, keys included whose TTL has passed but which nobody has removed yet. Under the gate.
 /// O(bytes).
 pub fn of_all(ctx: &mut NodeCtx<'_>) -> Digest {
-    let keyspace = ctx.data.space.keyspace;
+    let (keyspace, now_ms) = (ctx.data.space.keyspace, ctx.data.space.now_ms);
     let mut all = Digest::default();
     for db in 0..keyspace.databases() {
         if keyspace.len(db) == 0 {
@@ -121,7 +121,7 @@ pub fn of_all(ctx: &mut NodeCtx<'_>) -> Digest {
             if let Some(table) = ctx.data.space.locked_shard(number).table(physical) {
                 let mut from = Some(0);
                 while let Some(at) = from {
-                    from = table.scan(at, usize::MAX, |entry| all.join(&Digest::of_entry(entry).0));
+                    from = table.scan(at, usize::MAX, |entry| all.join(&Digest::of_entry(entry, now_ms).0));
                 }
             }
             ctx.data.space.leave();
@@ -142,15 +142,15 @@ mod tests {
         let mut heap = Heap::new();
         // What valkey-server 9.1.2 answers to DEBUG DIGEST-VALUE after SET a 1.
         let entry = heap.entry(b"a", NewValue::Int(1), Meta::default());
-        assert_eq!(Digest::of_value(entry.view()).hex(), "b4fc66738120fba0b5aa500ab5c2bf89cea1c5da");
+        assert_eq!(Digest::of_value(entry.view(), 0).hex(), "b4fc66738120fba0b5aa500ab5c2bf89cea1c5da");
         let as_bytes = heap.entry(b"b", NewValue::Bytes { bytes: b"1", raw: true }, Meta::default());
-        assert_eq!(Digest::of_value(entry.view()), Digest::of_value(as_bytes.view()));
+        assert_eq!(Digest::of_value(entry.view(), 0), Digest::of_value(as_bytes.view(), 0));
         let volatile = heap.entry(b"a", NewValue::Int(1), Meta { expire_at_ms: Some(1), ..Meta::default() });
-        assert_ne!(Digest::of_value(entry.view()), Digest::of_value(volatile.view()));
+        assert_ne!(Digest::of_value(entry.view(), 0), Digest::of_value(volatile.view(), 0));
         // A database 0 with this key alone.
         let mut all = Digest::default();
         all.mix(&0u32.to_be_bytes());
-        all.join(&Digest::of_entry(entry.view()).0);
+        all.join(&Digest::of_entry(entry.view(), 0).0);
         assert_eq!(all.hex(), "943d800368fb9c0e951138f1bc0e313ac769d91f");
         for entry in [entry, as_bytes, volatile] {
             heap.release(entry);

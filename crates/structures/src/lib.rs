@@ -20,4 +20,5 @@ pub mod siphash;
 pub mod slab;
 pub mod stream;
 pub mod table;
+pub mod tree;
 pub mod zset;

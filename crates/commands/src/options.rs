@@ -9,6 +9,25 @@ pub fn integer(arg: &[u8]) -> Result<i64, CommandError> {
     parse_i64(arg).ok_or(CommandError::NotInteger)
 }
 
+/// An integer argument from `min` to `max`.
+pub fn integer_between(arg: &[u8], min: i64, max: i64) -> Result<i64, CommandError> {
+    let number = integer(arg)?;
+    if (min..=max).contains(&number) {
+        return Ok(number);
+    }
+    Err(CommandError::owned(format!("ERR value is out of range, value must between {min} and {max}")))
+}
+
+/// An argument that counts something: not negative.
+pub fn positive(arg: &[u8]) -> Result<usize, CommandError> {
+    positive_or(arg, CommandError::text("ERR value is out of range, must be positive"))
+}
+
+/// As [`positive`], with the error for anything else.
+pub fn positive_or(arg: &[u8], error: CommandError) -> Result<usize, CommandError> {
+    integer(arg).ok().and_then(|number| usize::try_from(number).ok()).ok_or(error)
+}
+
 /// What a time argument counts from, and in what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {

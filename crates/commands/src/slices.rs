@@ -36,20 +36,43 @@ where
 
 /// As [`reply_in_slices`], for elements that borrow from what yields them: calls `step`, which writes one element and
 /// returns `true`, until it returns `false` because there is none left.
-pub fn write_in_slices(step: impl FnMut(&mut ReplyWriter<'_>) -> bool + Send + 'static) -> CommandResult {
-    let mut next = Some(step);
-    Ok(Outcome::Continue(Box::new(move |ctx| {
-        let Some(mut step) = next.take() else { return Ok(Outcome::Done) };
-        let from = ctx.reply.len();
-        for _ in 0..SLICE_ELEMENTS {
-            if !step(&mut ctx.reply) {
-                return Ok(Outcome::Done);
-            }
-            if ctx.reply.len() - from > SLICE_BYTES {
-                break;
+pub fn write_in_slices(mut step: impl FnMut(&mut ReplyWriter<'_>) -> bool + Send + 'static) -> CommandResult {
+    in_slices(move |reply, room| {
+        while step(reply) {
+            if !room.take(reply) {
+                return true;
             }
         }
-        write_in_slices(step)
+        false
+    })
+}
+
+/// How much a slice may still write.
+pub struct Room {
+    elements: usize,
+    /// Length of the output at which the slice ends.
+    end: usize,
+}
+
+impl Room {
+    /// Counts an element that was written: `false` when the slice is to end.
+    #[inline]
+    pub fn take(&mut self, reply: &ReplyWriter<'_>) -> bool {
+        self.elements -= 1;
+        self.elements > 0 && reply.len() < self.end
+    }
+}
+
+/// As [`write_in_slices`], a slice at a time: `slice` writes elements until there is no [`Room`], and returns whether
+/// any are left.
+pub fn in_slices(
+    slice: impl FnMut(&mut ReplyWriter<'_>, &mut Room) -> bool + Send + 'static,
+) -> CommandResult {
+    let mut next = Some(slice);
+    Ok(Outcome::Continue(Box::new(move |ctx| {
+        let Some(mut slice) = next.take() else { return Ok(Outcome::Done) };
+        let mut room = Room { elements: SLICE_ELEMENTS, end: ctx.reply.len() + SLICE_BYTES };
+        if slice(&mut ctx.reply, &mut room) { in_slices(slice) } else { Ok(Outcome::Done) }
     })))
 }
 

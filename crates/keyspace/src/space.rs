@@ -79,6 +79,8 @@ pub struct Local {
     pub places: PlaceCache,
     /// Entries with objects, to be freed once no lock is held.
     garbage: Vec<EntryBox>,
+    /// Parts of values, likewise.
+    leftovers: Vec<Box<dyn Send>>,
 }
 
 /// Places of evenly spaced key arguments; empty outside a command with several keys.
@@ -127,11 +129,18 @@ impl Local {
             places: PlaceCache::default(),
             counters: SpaceCounters::default(),
             garbage: Vec::new(),
+            leftovers: Vec::new(),
         }
+    }
+
+    /// Keeps parts that left a value, to be freed once no lock is held.
+    pub fn discard(&mut self, leftovers: impl Send + 'static) {
+        self.leftovers.push(Box::new(leftovers));
     }
 
     /// Frees what units left behind. Call with no lock held, at least once per batch.
     pub fn collect_garbage(&mut self) {
+        self.leftovers.clear();
         while let Some(entry) = self.garbage.pop() {
             self.heap.release(entry);
         }
@@ -140,7 +149,7 @@ impl Local {
 
     /// Whether [`Self::collect_garbage`] has something to do.
     pub fn has_garbage(&self) -> bool {
-        !self.garbage.is_empty()
+        !self.garbage.is_empty() || !self.leftovers.is_empty()
     }
 }
 

@@ -108,6 +108,12 @@ impl Blob {
         if self.is_static() { 0 } else { class_bytes(HEADER_BYTES + self.capacity()) }
     }
 
+    /// What [`Blob::memory_bytes`] would be of a fresh blob of `len` bytes. O(1).
+    #[inline]
+    pub fn memory_bytes_for(len: usize) -> usize {
+        if len == 0 { 0 } else { class_bytes(HEADER_BYTES + len) }
+    }
+
     /// Whether an edit would copy the bytes first, since a clone exists. O(1).
     #[inline(always)]
     pub fn is_shared(&self) -> bool {

@@ -15,7 +15,7 @@
 //!
 //! **Invariant:** the bytes are a valid listpack. What comes from elsewhere passes [`Listpack::validate`].
 
-mod encoding;
+pub(crate) mod encoding;
 mod read;
 #[cfg(test)]
 mod tests;

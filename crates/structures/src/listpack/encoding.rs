@@ -90,8 +90,9 @@ impl<'a> Element<'a> {
 /// A string to compare elements with, looked at once for whether it is an integer.
 #[derive(Clone, Copy, Debug)]
 pub struct Needle<'a> {
-    bytes: &'a [u8],
-    int: Option<i64>,
+    pub(crate) bytes: &'a [u8],
+    /// The integer whose canonical text the bytes are.
+    pub(crate) int: Option<i64>,
 }
 
 impl<'a> Needle<'a> {
@@ -99,6 +100,15 @@ impl<'a> Needle<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Needle<'a> {
         Needle { bytes, int: parse_int(bytes) }
+    }
+
+    /// The string as an element.
+    #[inline]
+    pub(crate) fn element(&self) -> Element<'a> {
+        match self.int {
+            Some(value) => Element::Int(value),
+            None => Element::Bytes(self.bytes),
+        }
     }
 
     /// Whether `element` is this string.
@@ -121,7 +131,7 @@ fn parse_int(bytes: &[u8]) -> Option<i64> {
 }
 
 /// An element ready to be written.
-pub(super) struct Encoded<'a> {
+pub(crate) struct Encoded<'a> {
     head: [u8; 9],
     head_len: usize,
     data: &'a [u8],
@@ -129,7 +139,7 @@ pub(super) struct Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     #[inline]
-    pub(super) fn new(element: Element<'a>) -> Encoded<'a> {
+    pub(crate) fn new(element: Element<'a>) -> Encoded<'a> {
         let mut head = [0; 9];
         let (head_len, data) = match element {
             Element::Int(value) => (encode_int(value, &mut head), &[][..]),
@@ -140,14 +150,14 @@ impl<'a> Encoded<'a> {
 
     /// Bytes that the element takes.
     #[inline]
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let len = self.head_len + self.data.len();
         len + backlen_size(len)
     }
 
     /// Writes the element to the front of `out` and returns the rest.
     #[inline]
-    pub(super) fn write<'b>(&self, out: &'b mut [u8]) -> &'b mut [u8] {
+    pub(crate) fn write<'b>(&self, out: &'b mut [u8]) -> &'b mut [u8] {
         let (element, rest) = out.split_at_mut(self.size());
         let len = self.head_len + self.data.len();
         element[..self.head_len].copy_from_slice(&self.head[..self.head_len]);
@@ -222,7 +232,7 @@ fn write_backlen(len: usize, out: &mut [u8]) {
 
 /// Where the element begins that ends before `end`.
 #[inline]
-pub(super) fn start_before(pack: &[u8], end: usize) -> usize {
+pub(crate) fn start_before(pack: &[u8], end: usize) -> usize {
     let last = pack[end - 1];
     if last < 128 {
         return end - 1 - last as usize;
@@ -256,7 +266,7 @@ pub(super) fn shape(at: &[u8]) -> Option<(bool, usize, usize)> {
 
 /// The element at the start of `at`, and the bytes it takes.
 #[inline]
-pub(super) fn decode(at: &[u8]) -> (Element<'_>, usize) {
+pub(crate) fn decode(at: &[u8]) -> (Element<'_>, usize) {
     let (is_string, head, content) = shape(at).expect("an element of a valid listpack");
     let len = head + content;
     let element =

@@ -7,6 +7,7 @@ use structures::lock::{Guard, TryMutex, Waiting};
 use structures::slab::Heap;
 use structures::table::{Table, WalkCursor};
 
+use crate::blocked::{Blocked, Queues};
 use crate::evict::S3Fifo;
 use crate::key::{Key, KeyHasher};
 use crate::snapshot::SnapshotState;
@@ -25,12 +26,15 @@ pub struct Shard {
     pub(crate) next_expiry_at_ms: i64,
     pub(crate) cold: Option<Box<Cold>>,
     number: u32,
+    /// Places of waiting clients in the queues of its keys.
+    pub(crate) waiting: u32,
 }
 
 /// What few shards have at a time.
 #[derive(Default)]
 pub(crate) struct Cold {
     pub(crate) watches: Watches,
+    pub(crate) queues: Queues,
     pub(crate) snapshot: SnapshotState,
     pub(crate) expire_cursor: WalkCursor,
     pub(crate) expire_db: u16,
@@ -48,6 +52,7 @@ impl Shard {
             next_expiry_at_ms: i64::MAX,
             cold: None,
             number,
+            waiting: 0,
         }
     }
 
@@ -133,6 +138,8 @@ pub struct Keyspace {
     pub(crate) epoch: AtomicU64,
     /// Whether any client watches keys: lets a write skip the look into the shard's watches.
     pub watchers: AtomicI64,
+    /// Clients that wait for keys.
+    pub blocked: Blocked,
 }
 
 impl Keyspace {
@@ -146,6 +153,7 @@ impl Keyspace {
             physical: (0..options.databases).map(|n| AtomicU8::new(n as u8)).collect(),
             epoch: AtomicU64::new(0),
             watchers: AtomicI64::new(0),
+            blocked: Blocked::default(),
         }
     }
 
@@ -211,6 +219,16 @@ impl Keyspace {
         let mut locked = Locked::none();
         locked.guards.push((number, self.shard(number).spin_lock()?));
         Some(locked)
+    }
+
+    /// Locks shards given in ascending order. On a busy one nothing stays locked and its number returns.
+    pub fn lock_shards(&self, numbers: &[u32]) -> Result<Locked<'_>, u32> {
+        debug_assert!(numbers.is_sorted_by(|a, b| a < b), "locks are taken in one order");
+        let mut locked = Locked::none();
+        for &n in numbers {
+            locked.guards.push((n, self.shard(n).spin_lock().ok_or(n)?));
+        }
+        Ok(locked)
     }
 
     /// Locks the shards of `keys`, in ascending order. On a busy shard nothing stays locked and its number returns.
@@ -301,8 +319,24 @@ impl<'k> Locked<'k> {
         self.guards.is_empty()
     }
 
+    /// Whether a client waits for a key of one of the shards.
+    #[inline(always)]
+    pub fn is_waited_for(&self) -> bool {
+        self.guards.iter().any(|(_, shard)| shard.waiting != 0)
+    }
+
+    /// The shards held, ascending outside the gate.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.guards.iter().map(|(n, _)| *n)
+    }
+
+    /// Whether a shard is held, or can be taken at any time.
+    pub fn holds(&self, shard: u32) -> bool {
+        self.gate || self.held(shard).is_some()
+    }
+
     /// A shard of the set.
-    fn held(&self, shard: u32) -> Option<&Shard> {
+    pub(crate) fn held(&self, shard: u32) -> Option<&Shard> {
         let at = self.guards.binary_search_by_key(&shard, |(n, _)| *n).ok()?;
         Some(&self.guards[at].1)
     }

@@ -12,6 +12,7 @@ use structures::object::{Object, Variant};
 use structures::slab::Heap;
 use structures::table::Slot;
 
+use crate::blocked::{Kind, Ready};
 use crate::evict::Access;
 use crate::key::Key;
 use crate::shard::{Keyspace, Locked, Shard};
@@ -77,6 +78,8 @@ pub struct Local {
     pub counters: SpaceCounters,
     /// Places of the keys of the command under way, worked out when its shards were locked.
     pub places: PlaceCache,
+    /// Keys that the unit under way made ready for clients that wait for them, oldest first.
+    pub ready: Vec<Ready>,
     /// Entries with objects, to be freed once no lock is held.
     garbage: Vec<EntryBox>,
     /// Parts of values, likewise.
@@ -127,6 +130,7 @@ impl Local {
             effects,
             log: None,
             places: PlaceCache::default(),
+            ready: Vec::new(),
             counters: SpaceCounters::default(),
             garbage: Vec::new(),
             leftovers: Vec::new(),
@@ -169,6 +173,8 @@ pub struct Space<'a> {
     locked: Locked<'static>,
     /// Reads by clients with NO-TOUCH leave access marks alone.
     pub touch: bool,
+    /// Expired keys are hidden, not removed: for commands that only read, while nothing may change.
+    pub keep_expired: bool,
 }
 
 impl<'a> Space<'a> {
@@ -183,7 +189,7 @@ impl<'a> Space<'a> {
         access: Access,
     ) -> Self {
         let physical = keyspace.physical(db);
-        Space { keyspace, local, now_ms, access, db, physical, locked, touch: true }
+        Space { keyspace, local, now_ms, access, db, physical, locked, touch: true, keep_expired: false }
     }
 
     /// Ends the view and hands its locks on, to the next command of the same unit.
@@ -230,6 +236,11 @@ impl<'a> Space<'a> {
         self.locked.shard(self.keyspace, number)
     }
 
+    /// Whether the unit holds a shard, or can take it at any time.
+    pub fn holds(&self, shard: u32) -> bool {
+        self.locked.holds(shard)
+    }
+
     /// A shard held by the unit.
     pub fn locked_shard(&mut self, number: u32) -> &Shard {
         self.locked.shard(self.keyspace, number)
@@ -256,6 +267,9 @@ impl<'a> Space<'a> {
 
     #[cold]
     fn expire(&mut self, key: Key<'_>, slot: Slot) {
+        if self.keep_expired {
+            return;
+        }
         self.local.counters.expired_keys += 1;
         self.remove_slot(key, slot);
         let db = u32::from(self.db);
@@ -395,6 +409,9 @@ impl<'a> Space<'a> {
         if s3 {
             crate::evict::note_insert(shard, physical, key.order);
         }
+        if shard.waiting != 0 {
+            self.signal(key);
+        }
         self.keyspace.counters(physical).keys.fetch_add(1, Ordering::Relaxed);
         self.count_volatile(i64::from(volatile));
     }
@@ -469,6 +486,9 @@ impl<'a> Space<'a> {
         }
         let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
         let physical = self.physical;
+        if self.shard(shard).waiting != 0 {
+            self.note_gone(entry.view());
+        }
         let Some(entry) = self.shard(shard).retain_for_snapshot(physical, entry, epoch) else { return };
         if is_object {
             self.local.garbage.push(entry);
@@ -712,6 +732,7 @@ impl<'a> Space<'a> {
         let shard = self.locked.shard(self.keyspace, from.shard);
         shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
         let entry = shard.table_mut(physical).remove(slot);
+        let awaited = if shard.waiting != 0 { Kind::of_entry(entry.view()) } else { None };
         self.keyspace.counters(physical).keys.fetch_sub(1, Ordering::Relaxed);
         self.count_volatile(-i64::from(entry.view().is_volatile()));
         self.count_volatile_items(&entry, -1);
@@ -724,6 +745,9 @@ impl<'a> Space<'a> {
         self.insert(to, entry);
         self.changed(to, true);
         self.select(db);
+        if let Some(kind) = awaited {
+            self.note_ready(from, kind, true);
+        }
         true
     }
 
@@ -747,6 +771,8 @@ impl<'a> Space<'a> {
                 }
             }
             shard.version += 1;
+            self.note_emptied(number, logical, physical);
+            let shard = self.locked.shard(self.keyspace, number);
             if let Some(mut table) = shard.take_table(physical) {
                 shard.retain_table_for_snapshot(physical, &mut table, epoch);
                 tables.push(table);

@@ -1,0 +1,163 @@
+//! The queues of one shard: a doubly linked list per key, database and kind, its nodes in one array, so that a ticket
+//! leaves from anywhere in O(1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use smallvec::SmallVec;
+
+use super::ticket::NONE;
+use super::{KINDS, Ticket};
+
+/// A queue: first and last node.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    first: u32,
+    last: u32,
+    pub(super) len: u32,
+}
+
+const EMPTY: Line = Line { first: NONE, last: NONE, len: 0 };
+
+struct Node {
+    ticket: Option<Arc<Ticket>>,
+    before: u32,
+    after: u32,
+}
+
+/// The queues of one key in one database.
+pub(super) struct Place {
+    pub(super) db: u16,
+    /// It stands in some unit's list of ready keys.
+    pub(super) is_ready: bool,
+    /// Tickets that want to know when the key goes away.
+    pub(super) nokey: u32,
+    /// Tickets that other shards too are needed for.
+    pub(super) wide: u32,
+    pub(super) lines: [Line; KINDS],
+}
+
+/// The queues of one shard.
+#[derive(Default)]
+pub(crate) struct Queues {
+    keys: HashMap<Box<[u8]>, SmallVec<[Place; 1]>>,
+    nodes: Vec<Node>,
+    /// Head of the list of free nodes, linked by `after`.
+    free: Option<u32>,
+}
+
+impl Queues {
+    pub(super) fn place_mut(&mut self, db: u16, key: &[u8]) -> Option<&mut Place> {
+        self.keys.get_mut(key)?.iter_mut().find(|place| place.db == db)
+    }
+
+    /// Puts a ticket at the end of the queue of its key number `at`.
+    pub(super) fn push(&mut self, ticket: &Arc<Ticket>, at: usize) {
+        let named = &ticket.keys[at];
+        debug_assert_eq!(named.node.load(Ordering::Relaxed), NONE, "it stands there already");
+        if self.place_mut(ticket.db, &named.bytes).is_none() {
+            let place = Place { db: ticket.db, is_ready: false, nokey: 0, wide: 0, lines: [EMPTY; KINDS] };
+            self.keys.entry(named.bytes.clone()).or_default().push(place);
+        }
+        let Queues { keys, nodes, free } = self;
+        let places = keys.get_mut(&named.bytes).expect("it was there or was just made");
+        let place = places.iter_mut().find(|place| place.db == ticket.db).expect("likewise");
+        let line = &mut place.lines[ticket.kind as usize];
+        let node = Node { ticket: Some(ticket.clone()), before: line.last, after: NONE };
+        let number = match *free {
+            Some(number) => {
+                let spare = &mut nodes[number as usize];
+                *free = (spare.after != NONE).then_some(spare.after);
+                *spare = node;
+                number
+            }
+            None => {
+                nodes.push(node);
+                nodes.len() as u32 - 1
+            }
+        };
+        match line.last {
+            NONE => line.first = number,
+            last => nodes[last as usize].after = number,
+        }
+        line.last = number;
+        line.len += 1;
+        place.nokey += u32::from(ticket.on_nokey);
+        place.wide += u32::from(ticket.shards().len() > 1);
+        named.node.store(number, Ordering::Relaxed);
+    }
+
+    /// Takes a ticket out of the queue of its key number `at`. `false` when it does not stand there.
+    pub(super) fn remove(&mut self, ticket: &Ticket, at: usize) -> bool {
+        let named = &ticket.keys[at];
+        let number = named.node.swap(NONE, Ordering::Relaxed);
+        if number == NONE {
+            return false;
+        }
+        let Queues { keys, nodes, free } = self;
+        let next = free.unwrap_or(NONE);
+        let Node { before, after, .. } =
+            std::mem::replace(&mut nodes[number as usize], Node { ticket: None, before: NONE, after: next });
+        *free = Some(number);
+        let places = keys.get_mut(&named.bytes).expect("it stands in this key's queue");
+        let at = places.iter().position(|place| place.db == ticket.db).expect("likewise");
+        let place = &mut places[at];
+        let line = &mut place.lines[ticket.kind as usize];
+        match before {
+            NONE => line.first = after,
+            before => nodes[before as usize].after = after,
+        }
+        match after {
+            NONE => line.last = before,
+            after => nodes[after as usize].before = before,
+        }
+        line.len -= 1;
+        place.nokey -= u32::from(ticket.on_nokey);
+        place.wide -= u32::from(ticket.shards().len() > 1);
+        if place.lines.iter().all(|line| line.len == 0) {
+            places.swap_remove(at);
+            if places.is_empty() {
+                keys.remove(&named.bytes);
+            }
+        }
+        if keys.is_empty() {
+            self.rest();
+        }
+        true
+    }
+
+    /// Nobody waits: what many needed is given back.
+    fn rest(&mut self) {
+        const KEPT: usize = 64;
+        if self.nodes.capacity() > KEPT || self.keys.capacity() > KEPT {
+            *self = Queues::default();
+        }
+    }
+
+    /// All queues.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.keys.values().flatten()
+    }
+
+    /// The queues of a key in all databases.
+    pub(super) fn places_of(&self, key: &[u8]) -> impl Iterator<Item = &Place> {
+        self.keys.get(key).into_iter().flatten()
+    }
+
+    /// The keys somebody waits for in a database.
+    pub(super) fn keys(&self, db: u16) -> Vec<Box<[u8]>> {
+        let here = self.keys.iter().filter(|(_, places)| places.iter().any(|place| place.db == db));
+        here.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The tickets of a queue, in order.
+    pub(super) fn tickets(&self, line: Line) -> impl Iterator<Item = &Arc<Ticket>> {
+        let mut at = line.first;
+        std::iter::from_fn(move || {
+            let node = self.nodes.get(at as usize)?;
+            at = node.after;
+            node.ticket.as_ref()
+        })
+    }
+}

@@ -25,6 +25,7 @@ pub mod t_zset;
 pub mod table;
 #[cfg(test)]
 mod testing;
+pub mod timeout;
 
 pub use args::Args;
 pub use ctx::Ctx;

@@ -1,5 +1,9 @@
 //! A command's row: its facts, what is logged, and its body.
 
+use std::ops::Range;
+
+use keyspace::blocked::Kind;
+
 use crate::{Args, CommandError, Ctx, Facts};
 
 /// What a successful handler says.
@@ -14,6 +18,34 @@ pub enum Outcome {
     NeedsGate,
     /// A shard is busy: run the command again when it is free. Nothing was written.
     Busy(u32),
+    /// Its keys hold nothing for it: the client waits, and the command runs again when one of them may. Nothing was
+    /// written. Inside a transaction nobody waits: the reply is `nothing`.
+    Wait(Box<Wait>),
+}
+
+/// What a client waits for.
+pub struct Wait {
+    /// What its keys must hold.
+    pub kind: Kind,
+    /// The arguments that are the keys waited for, all of them in the command's key specs.
+    pub keys: Range<usize>,
+    /// How long, in ms; `None` for ever. The reply is a null array then.
+    pub timeout_ms: Option<u64>,
+    /// The command runs again too when a key goes away or gets another type.
+    pub on_nokey: bool,
+    /// Arguments that are others when the command runs again (`$` of `XREAD` is a certain id from now on).
+    pub replaced: Vec<(usize, Vec<u8>)>,
+    /// The reply where waiting is not allowed.
+    pub nothing: Nothing,
+}
+
+/// The reply of a command that found nothing and may not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// A null.
+    Null,
+    /// A null array: in RESP3 a null as well.
+    NullArray,
 }
 
 /// A command that goes on: called once per tick with a context that holds no shard, until it says `Done`. Inside

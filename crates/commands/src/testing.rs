@@ -11,6 +11,7 @@ use wire::resp::reply::reply_len;
 use crate::args::OwnedArgs;
 use crate::ctx::Limits;
 use crate::facts::keys_of;
+use crate::table::Wait;
 use crate::{CommandError, CommandResult, Ctx, Log, Outcome, Session, Spec};
 
 /// A keyspace, one client and a clock that tests move.
@@ -51,15 +52,35 @@ impl Engine {
     /// Runs a command to its end and returns the bytes of its reply, of which there must be one.
     pub fn run(&mut self, argv: &[&[u8]]) -> Vec<u8> {
         let mut out = Vec::new();
-        if let Err(error) = self.execute(argv, &mut out) {
-            assert!(out.is_empty(), "an error after {:?}", out.escape_ascii().to_string());
-            ReplyWriter::new(&mut out, self.session.resp).error(&error.to_string());
+        match self.execute(argv, &mut out) {
+            Ok(None) => {}
+            Ok(Some(_)) => panic!("{} waits", argv[0].escape_ascii()),
+            Err(error) => {
+                assert!(out.is_empty(), "an error after {:?}", out.escape_ascii().to_string());
+                ReplyWriter::new(&mut out, self.session.resp).error(&error.to_string());
+            }
         }
         assert_eq!(reply_len(&out), Ok(Some(out.len())), "one reply for {}", argv[0].escape_ascii());
         out
     }
 
-    fn execute(&mut self, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<(), CommandError> {
+    /// Runs a command that finds nothing, and says what its client waits for.
+    #[allow(dead_code, reason = "the families that need it come next")]
+    #[track_caller]
+    pub fn waits(&mut self, line: &str) -> Wait {
+        let argv: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let mut out = Vec::new();
+        match self.execute(&argv, &mut out) {
+            Ok(Some(wait)) => {
+                assert!(out.is_empty(), "{line}: waits after {:?}", show(&out));
+                *wait
+            }
+            Ok(None) => panic!("{line}: {}", show(&out)),
+            Err(error) => panic!("{line}: {error}"),
+        }
+    }
+
+    fn execute(&mut self, argv: &[&[u8]], out: &mut Vec<u8>) -> Result<Option<Box<Wait>>, CommandError> {
         let spec = find(argv)?;
         let owned: OwnedArgs = argv.iter().copied().collect();
         let keys = keys_of(spec.facts, argv).unwrap_or_default();
@@ -88,9 +109,10 @@ impl Engine {
                 self.went_on = Some("worker");
                 out.extend(job());
             }
+            Outcome::Wait(wait) => return Ok(Some(wait)),
             _ => panic!("{} wants what a lone thread has not", spec.facts.name),
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Runs a body that needs no key, to its end: its output, and how many slices it took.

@@ -6,6 +6,8 @@ use commands::Session;
 use commands::table::Continuation;
 use wire::resp::parse::RequestParser;
 
+use crate::blocked::Blocked;
+
 /// Why a client's commands wait.
 #[derive(Default)]
 pub enum Waiting {
@@ -21,6 +23,22 @@ pub enum Waiting {
     Slices(Continuation),
     /// A worker thread computes the reply.
     Worker,
+    /// Its command waits for keys.
+    Blocked(Blocked),
+    /// `CLIENT PAUSE` holds its next command.
+    Paused,
+}
+
+impl Waiting {
+    /// Whether clients see it as blocked by something outside: such a client goes when its peer does, and is never
+    /// idle.
+    pub fn is_blocked(&self) -> bool {
+        match self {
+            Waiting::Blocked(blocked) => blocked.ticket.is_waiting(),
+            Waiting::Paused => true,
+            Waiting::No | Waiting::Shard { .. } | Waiting::Slices(_) | Waiting::Worker => false,
+        }
+    }
 }
 
 /// A connection.

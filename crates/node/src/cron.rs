@@ -6,6 +6,7 @@ use sys::clock::mono_ns;
 
 use crate::dispatch::{Moment, commit};
 use crate::node::{Node, used_memory_bytes};
+use crate::pause::Paused;
 use crate::state::ThreadState;
 
 /// Commands per second below which a thread has time to give memory back.
@@ -35,7 +36,7 @@ pub fn run(
         return Outcome::default();
     }
     let mut more_expired = false;
-    if node.settings.active_expire.load(Ordering::Relaxed) {
+    if node.settings.active_expire.load(Ordering::Relaxed) && moment.paused == Paused::No {
         more_expired = expire(node, state, moment, thread, hz);
     }
     crate::effects::retry(node, &mut state.local, moment.now_ms);

@@ -1,22 +1,28 @@
 //! From a parsed command to its reply: the list of gates, the locks, the body, the log.
 
-use std::sync::atomic::Ordering;
+mod account;
+mod gates;
 
 use commands::facts::{Flags, KeyShape, keys_of};
 use commands::session::ReplyMode;
-use commands::table::Log;
+use commands::table::{Log, Nothing};
 use commands::{Args, CommandError, CommandResult, Ctx, Outcome, Session};
 use keyspace::{Key, Locked, Space};
 use smallvec::SmallVec;
-use sys::clock::{tsc, tsc_to_ns};
 use wire::resp::ReplyWriter;
 
+use crate::blocked::{self, Locks};
 use crate::client::Client;
 use crate::ctx::{BufferSizes, NodeCtx};
-use crate::node::{Node, used_memory_bytes};
+use crate::node::Node;
+use crate::pause::Paused;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
-use crate::stats::{LogKind, LoggedCommand, Stats};
+
+use account::finish_clock;
+pub use account::{account, account_in_unit, finish_reply, write_error};
+use gates::gates;
+pub use gates::{make_room, refuses_change};
 
 /// What happened to a command.
 pub enum Done {
@@ -28,6 +34,8 @@ pub enum Done {
     NeedsGate,
     /// Its rest is in the client's `waiting`.
     Waits,
+    /// `CLIENT PAUSE` holds it: run it again when that is over.
+    Paused,
 }
 
 /// Values that stay the same for a batch.
@@ -43,6 +51,11 @@ pub struct Moment {
     pub has_maxmemory: bool,
     /// The effect log cannot be written.
     pub log_failed: bool,
+    /// What `CLIENT PAUSE` holds back.
+    pub paused: Paused,
+    /// None of the three before is the case: no gate refuses a command of a client without special state but for its
+    /// arity.
+    pub is_plain: bool,
     /// This thread.
     pub thread: usize,
 }
@@ -51,12 +64,16 @@ impl Moment {
     /// As of now: at the start of a tick, and after a command that may have changed parameters.
     pub fn new(node: &Node, state: &mut ThreadState, now_ms: i64, thread: usize) -> Moment {
         let settings = &node.settings;
+        let has_maxmemory = settings.maxmemory.load(std::sync::atomic::Ordering::Relaxed) > 0;
+        let (log_failed, paused) = (node.log_failed(), node.pause.at(now_ms));
         Moment {
             now_ms,
             access: settings.access(now_ms, state.rng.next_u32()),
             limits: settings.command_limits(),
-            has_maxmemory: settings.maxmemory.load(std::sync::atomic::Ordering::Relaxed) > 0,
-            log_failed: node.log_failed(),
+            has_maxmemory,
+            log_failed,
+            paused,
+            is_plain: !has_maxmemory && !log_failed && paused == Paused::No,
             thread,
         }
     }
@@ -106,98 +123,6 @@ pub fn places<'k>(node: &'static Node, command: &Command, args: &Args<'k>) -> Pl
     }
 }
 
-/// Refusals before the body, in Valkey's order. `Ok(false)`: nothing to do (the command was queued).
-fn gates(
-    node: &'static Node,
-    state: &mut ThreadState,
-    session: &mut Session,
-    meta: &crate::client::Meta,
-    command: &Command,
-    args: &Args<'_>,
-    moment: &Moment,
-) -> Result<(), CommandError> {
-    if !session.authenticated && !command.has(Flags::NO_AUTH) {
-        return Err(CommandError::text("NOAUTH Authentication required."));
-    }
-    if !command.facts.accepts(args.len()) || matches!(command.run, Run::Container) {
-        return Err(CommandError::Arity(command.facts.name.into()));
-    }
-    if session.multi.is_some() && command.has(Flags::NO_MULTI) {
-        let name = command.facts.name;
-        return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
-    }
-    if command.has(Flags::PROTECTED) {
-        crate::commands::debug::allowed(node, meta)?;
-    }
-    if moment.log_failed && command.has(Flags::WRITE) {
-        return Err(CommandError::text(
-            "MISCONF The effect log cannot be written (disk full?): writes are refused until it can. See the log.",
-        ));
-    }
-    if moment.has_maxmemory {
-        let full = !make_room(node, state, moment);
-        let inside = session.multi.is_some() && command.facts.name != "discard";
-        if full
-            && (command.has(Flags::DENYOOM)
-                || (inside
-                    && command.facts.name == "exec"
-                    && session.multi.as_ref().is_some_and(|m| m.denies_oom)))
-        {
-            return Err(CommandError::OutOfMemory);
-        }
-    }
-    Ok(())
-}
-
-/// Keys that a command may evict when its tick's time for eviction is used up.
-const EVICTIONS_BEYOND_BUDGET: u32 = 2;
-
-/// Clock ticks that eviction may take of one tick of the event loop: half a millisecond.
-fn budget_ticks() -> u64 {
-    // The clock is linear: one million ticks in nanoseconds give the rate.
-    const SAMPLE_TICKS: u64 = 1_000_000;
-    500_000 * SAMPLE_TICKS / tsc_to_ns(SAMPLE_TICKS).max(1)
-}
-
-/// Evicts until memory is below the limit or the time for it is over. `false` when memory stays full.
-pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) -> bool {
-    let limit = node.settings.maxmemory.load(Ordering::Relaxed);
-    if limit == 0 || used_memory_bytes() <= limit {
-        return true;
-    }
-    let options = node.settings.evict_options();
-    let started = tsc();
-    let mut evicted = 0u32;
-    loop {
-        let ThreadState { evictor, local, rng, .. } = &mut *state;
-        let ok = evictor.evict_one(
-            &node.keyspace,
-            local,
-            options,
-            moment.now_ms,
-            &mut || rng.next_u64(),
-            |local| commit(node, local, moment),
-        );
-        local.collect_garbage();
-        if !ok {
-            return used_memory_bytes() <= limit;
-        }
-        evicted += 1;
-        if used_memory_bytes() <= limit {
-            state.evicting_ticks += tsc().saturating_sub(started);
-            return true;
-        }
-        // A bounded share of each tick, so that others are served meanwhile; beyond it every command still frees
-        // more than it can add, so that memory comes down whatever the load.
-        if evicted >= EVICTIONS_BEYOND_BUDGET
-            && state.evicting_ticks + tsc().saturating_sub(started) > budget_ticks()
-        {
-            state.evicting_ticks += tsc().saturating_sub(started);
-            return true;
-        }
-    }
-}
-
 /// Sends the unit's effects to the log, while the shards are still held.
 #[inline(always)]
 pub fn commit(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) {
@@ -227,12 +152,15 @@ pub fn run_command(
     // arity.
     if let (Run::Data(run), Some((_, shard, _))) = (command.run, first_key)
         && client.session.is_plain()
-        && !moment.has_maxmemory
-        && !moment.log_failed
+        && moment.is_plain
         && !gated
         && command.facts.accepts(args.len())
     {
         let Some(locked) = node.keyspace.lock_shard(shard) else { return Done::Busy(shard) };
+        if locked.is_waited_for() {
+            drop(locked);
+            return run_command_slow(node, state, slot, number, args, first_key, moment, gated, client);
+        }
         let reply_from = client.out.len();
         let result = run_plain(node, state, command, run, args, first_key, moment, locked, client);
         if let Ok(Outcome::Done) = result {
@@ -308,6 +236,12 @@ fn run_command_slow(
             }
             Err((error, true))
         }
+        Ok(()) if moment.paused != Paused::No && is_held(node, &client.session, command, moment) => {
+            if client.session.reply_mode == ReplyMode::Skipping {
+                client.session.reply_mode = ReplyMode::SkipNext;
+            }
+            return Done::Paused;
+        }
         Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
             crate::multi::queue(client, number, command, args);
             return finish_reply(client, reply_from, Done::Replied);
@@ -339,6 +273,12 @@ fn settle(
         Ok(Outcome::Continue(continuation)) => {
             client.waiting = crate::client::Waiting::Slices(continuation);
             Done::Waits
+        }
+        Ok(Outcome::Wait(_)) => {
+            // It counts as called when it is served.
+            debug_assert!(matches!(client.waiting, crate::client::Waiting::Blocked(_)), "it is held by now");
+            state.last_tick = sys::clock::tsc();
+            return Done::Waits;
         }
         Ok(Outcome::Worker(job)) => {
             client.waiting = crate::client::Waiting::Worker;
@@ -374,159 +314,6 @@ fn settle(
     }
     finish_clock(node, state, number, args, moment, client, reply_from);
     finish_reply(client, reply_from, done)
-}
-
-/// Takes the time and accounts for the command. Commands of a batch run back to back: the end of one is the start of
-/// the next.
-#[inline(always)]
-fn finish_clock(
-    node: &'static Node,
-    state: &mut ThreadState,
-    number: u16,
-    args: &Args<'_>,
-    moment: &Moment,
-    client: &mut Client,
-    reply_from: usize,
-) {
-    let now = tsc();
-    let ticks = now.wrapping_sub(state.last_tick);
-    state.last_tick = now;
-    account(node, state, number, args, moment, ticks, client, reply_from);
-}
-
-/// Writes and counts an error. Arguments quoted in its text lose line ends at its end, as in Valkey.
-pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &str) {
-    let text = text.trim_matches(['\r', '\n']);
-    ReplyWriter::new(&mut client.out, client.session.resp).error(text);
-    state.stats.count_error(text.as_bytes());
-}
-
-/// Honours CLIENT REPLY for what was written since `reply_from`. A skipped reply ends with its last slice.
-pub fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
-    match client.session.reply_mode {
-        ReplyMode::On | ReplyMode::SkipNext => {}
-        ReplyMode::Off => client.out.truncate(reply_from),
-        ReplyMode::Skipping => {
-            client.out.truncate(reply_from);
-            if !matches!(done, Done::Waits) {
-                client.session.reply_mode = ReplyMode::On;
-            }
-        }
-    }
-    done
-}
-
-/// Statistics of one command of a running transaction.
-pub fn account_in_unit(
-    node: &'static Node,
-    state: &mut ThreadState,
-    number: u16,
-    args: &Args<'_>,
-    moment: &Moment,
-    client: &mut Client,
-    reply_from: usize,
-) {
-    finish_clock(node, state, number, args, moment, client, reply_from);
-}
-
-/// Statistics, slow log, latency events.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn account(
-    node: &'static Node,
-    state: &mut ThreadState,
-    number: u16,
-    args: &Args<'_>,
-    moment: &Moment,
-    ticks: u64,
-    client: &mut Client,
-    reply_from: usize,
-) {
-    let stats = &mut state.stats;
-    stats.total_commands += 1;
-    client.meta.commands += 1;
-    client.meta.last_command = number;
-    let row = &mut stats.commands[usize::from(number)];
-    row.calls += 1;
-    row.ticks += ticks;
-    if node.settings.latency_tracking.load(Ordering::Relaxed) {
-        row.latency.get_or_insert_default().record(ticks);
-    }
-    let us = (tsc_to_ns(ticks) / 1000) as i64;
-    let slow = node.settings.slower_than_us.load(Ordering::Relaxed);
-    let request = node.settings.request_larger_bytes.load(Ordering::Relaxed);
-    let reply = node.settings.reply_larger_bytes.load(Ordering::Relaxed);
-    let reply_bytes = client.out.len().saturating_sub(reply_from) as i64;
-    let is_slow = slow >= 0 && us >= slow;
-    let is_large_reply = reply >= 0 && reply_bytes >= reply;
-    // Frames add at most 13 bytes to an argument: the exact size is worked out only near the limit.
-    let is_large_request = request >= 0
-        && (args.bytes() + 16 * args.len() + 16) as i64 >= request
-        && args.protocol_bytes() as i64 >= request;
-    if is_slow || is_large_request || is_large_reply {
-        let command = node.registry.get(number);
-        if !command.has(Flags::SKIP_COMMANDLOG) {
-            let mut log = |kind, value| log_command(node, stats, kind, value, args, moment, client);
-            if is_slow {
-                log(LogKind::Slow, us);
-            }
-            if is_large_request {
-                log(LogKind::LargeRequest, args.protocol_bytes() as i64);
-            }
-            if is_large_reply {
-                log(LogKind::LargeReply, reply_bytes);
-            }
-        }
-    }
-    let threshold = node.settings.latency_threshold_ms.load(Ordering::Relaxed);
-    if threshold > 0 && us as u64 >= threshold * 1000 {
-        let fast = node.registry.get(number).has(Flags::FAST);
-        let event = if fast { "fast-command" } else { "command" };
-        node.latency.record(event, moment.now_ms / 1000, us as u64 / 1000);
-    }
-}
-
-/// Puts a command into one of the command logs.
-#[cold]
-fn log_command(
-    node: &'static Node,
-    stats: &mut Stats,
-    kind: LogKind,
-    value: i64,
-    args: &Args<'_>,
-    moment: &Moment,
-    client: &Client,
-) {
-    const ARGS_MAX: usize = 32;
-    const ARG_BYTES_MAX: usize = 128;
-    let max = node.settings.log_lengths[kind as usize].load(Ordering::Relaxed) as usize;
-    if max == 0 {
-        return;
-    }
-    let mut shown: Vec<Vec<u8>> = Vec::new();
-    for (i, arg) in args.from(0).enumerate() {
-        if i == ARGS_MAX - 1 && args.len() > ARGS_MAX {
-            shown.push(format!("... ({} more arguments)", args.len() - ARGS_MAX + 1).into_bytes());
-            break;
-        }
-        if arg.len() > ARG_BYTES_MAX {
-            let mut cut = arg[..ARG_BYTES_MAX].to_vec();
-            cut.extend_from_slice(format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX).as_bytes());
-            shown.push(cut);
-        } else {
-            shown.push(arg.to_vec());
-        }
-    }
-    let log = &mut stats.logs[kind as usize];
-    log.push_front(LoggedCommand {
-        id: node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed),
-        at_seconds: moment.now_ms / 1000,
-        value,
-        args: shown,
-        addr: client.meta.addr.clone(),
-        name: client.session.name.clone(),
-    });
-    log.truncate(max);
 }
 
 /// Locks what the command needs and runs its body.
@@ -575,16 +362,38 @@ fn execute(
             _ => node.keyspace.lock(&places(node, command, args)),
         };
         match taken {
+            Ok(locked) if locked.is_waited_for() => {
+                let keys = places(node, command, args);
+                match blocked::lock_to_serve(node, locked, &keys, blocked::most_served(command, args)) {
+                    Locks::Held(locked) => locked,
+                    Locks::Busy(shard) => return Ok(Outcome::Busy(shard)),
+                    Locks::Gate => return Ok(Outcome::NeedsGate),
+                }
+            }
             Ok(locked) => locked,
             Err(shard) => return Ok(Outcome::Busy(shard)),
         }
     } else {
         Locked::none()
     };
-    let (result, locked) = run_body(node, state, number, args, first_key, moment, locked, client);
+    let (result, mut locked) = run_body(node, state, number, args, first_key, moment, locked, client);
     state.local.places.clear();
+    if let Ok(Outcome::Wait(wait)) = &result {
+        locked = blocked::hold(node, state, number, args, wait, moment, locked, client);
+    }
+    if !state.local.ready.is_empty() {
+        locked = blocked::serve(node, state, moment, locked);
+    }
     drop(locked);
     result
+}
+
+/// Whether `CLIENT PAUSE` holds a command back: EXEC if it holds one of the transaction's.
+#[cold]
+fn is_held(node: &Node, session: &Session, command: &Command, moment: &Moment) -> bool {
+    let queue = session.multi.as_ref().filter(|_| command.facts.name == "exec").map(|multi| &multi.queue);
+    let queued = queue.into_iter().flatten().any(|(n, _)| moment.paused.holds(node.registry.get(*n)));
+    queued || moment.paused.holds(command)
 }
 
 /// Runs a command's body under `locked` and logs what it did (at the end of the transaction, inside one). Returns the
@@ -614,6 +423,7 @@ pub fn run_body(
     let mut space =
         Space::new(&node.keyspace, local, locked, client.session.db, moment.now_ms, moment.access);
     space.touch = !client.session.no_touch;
+    space.keep_expired = moment.paused != Paused::No && !command.has(Flags::WRITE);
     let resp = client.session.resp;
     let mut ctx = Ctx {
         space,
@@ -646,7 +456,7 @@ pub fn run_body(
 /// Logs what a body did and takes the locks back.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn end_body(
+pub fn end_body(
     node: &'static Node,
     command: &Command,
     args: &Args<'_>,
@@ -660,6 +470,13 @@ fn end_body(
         // Inside a transaction nothing waits: slices run one after the other.
         while let Ok(Outcome::Continue(mut slice)) = result {
             result = slice(&mut ctx);
+        }
+        if let Ok(Outcome::Wait(wait)) = &result {
+            match wait.nothing {
+                Nothing::Null => ctx.reply.null(),
+                Nothing::NullArray => ctx.reply.null_array(),
+            }
+            result = Ok(Outcome::Done);
         }
     }
     let counters = &ctx.space.local.counters;
@@ -708,6 +525,7 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
             finish_reply(client, reply_from, Done::Waits);
             return true;
         }
+        Ok(Outcome::Wait(_)) => unreachable!("a command that has begun to reply never waits"),
         Ok(Outcome::Done) => Done::Replied,
         Err(error) => {
             write_error(state, client, &error.to_string());

@@ -8,6 +8,7 @@
 mod batch;
 mod input;
 mod output;
+mod waits;
 
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -17,11 +18,13 @@ use sys::clock::{mono_ns, wall_ms};
 use sys::poller::{AnyPoller, Event, Poller};
 use wire::resp::parse::Span;
 
+use crate::blocked;
 use crate::client::Waiting;
 use crate::dispatch::{self, Done, Moment};
 use crate::listener::Listeners;
 use crate::mailbox::Mail;
 use crate::node::Node;
+use crate::pause::Paused;
 use crate::state::ThreadState;
 use batch::Pending;
 
@@ -53,6 +56,13 @@ pub struct IoThread {
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
     next_cron_ns: u64,
+    /// When the first waiting client gives up.
+    next_timeout_ns: Option<u64>,
+    /// Clients whose next command `CLIENT PAUSE` holds, by token, and what it held then.
+    held: Vec<u64>,
+    held_under: Paused,
+    /// Keys are ready for clients that could not be served yet.
+    has_unserved: bool,
     cron_ticks: u64,
 }
 
@@ -75,6 +85,10 @@ impl IoThread {
             spare_out: Vec::new(),
             listeners,
             next_cron_ns: 0,
+            next_timeout_ns: None,
+            held: Vec::new(),
+            held_under: Paused::No,
+            has_unserved: false,
             cron_ticks: 0,
         }
     }
@@ -101,15 +115,19 @@ impl IoThread {
             let now_ms = wall_ms() as i64;
             let moment = self.moment(&mut state, now_ms);
             state.stats.ticks += 1;
+            if !self.held.is_empty() {
+                self.let_go(&mut state, &moment);
+            }
             self.take_events(&mut state, &events, &moment);
             self.events = events;
             self.take_mail(&mut state, &moment);
             self.take_ready(&mut state, &moment);
             let (began, commands) = (sys::clock::tsc(), state.stats.total_commands);
-            let mut state = self.run_batch(state, &moment);
+            let (mut state, moment) = self.run_batch(state, &moment);
             // CONFIG RESETSTAT may have run in between.
             let ran = state.stats.total_commands.saturating_sub(commands);
             state.stats.end_batch(began, ran);
+            let mut state = self.end_waits(state, &moment);
             self.run_waiting(&mut state, &moment);
             self.flush(&mut state, &moment);
             state.local.collect_garbage();
@@ -118,6 +136,8 @@ impl IoThread {
             if now_ns >= self.next_cron_ns {
                 self.cron(&mut state, &moment, now_ns);
             }
+            self.next_timeout_ns = state.timeouts.first().map(|(at, _)| *at);
+            self.has_unserved = !state.unserved.is_empty() || !state.local.ready.is_empty();
             drop(state);
             node.gate.leave(self.index);
             crate::effects::merge(node);
@@ -133,7 +153,17 @@ impl IoThread {
             // Clients parked on a shard: its release wakes us; this is for the case that the holder was cut short.
             return Some(Duration::from_micros(100));
         }
-        Some(Duration::from_nanos(self.next_cron_ns.saturating_sub(mono_ns()).max(1)))
+        let mut next_ns = self.next_cron_ns.min(self.next_timeout_ns.unwrap_or(u64::MAX));
+        let now_ns = mono_ns();
+        if self.has_unserved || !self.held.is_empty() {
+            let now_ms = wall_ms() as i64;
+            let paused_ms = match self.node.pause.at(now_ms) {
+                Paused::No => 0,
+                _ => self.node.pause.until_ms().saturating_sub(now_ms),
+            };
+            next_ns = next_ns.min(now_ns.saturating_add(paused_ms as u64 * 1_000_000));
+        }
+        Some(Duration::from_nanos(next_ns.saturating_sub(now_ns).max(1)))
     }
 
     fn moment(&self, state: &mut ThreadState, now_ms: i64) -> Moment {
@@ -216,6 +246,9 @@ impl IoThread {
                     self.dirty.push(slot);
                     self.ready.push(slot);
                 }
+                Mail::Served(served) => self.finish_wait(state, served, moment),
+                // That it woke us is enough.
+                Mail::Unpaused => {}
                 Mail::CloseMarked => {
                     let marked: Vec<u32> = (0..state.clients.slot_count())
                         .filter(|&s| state.clients.get_mut(s).is_some_and(|c| c.meta.killed))
@@ -258,7 +291,7 @@ impl IoThread {
                     continue;
                 }
                 Waiting::Shard { .. } => client.waiting = Waiting::No,
-                Waiting::No | Waiting::Worker => {}
+                Waiting::No | Waiting::Worker | Waiting::Blocked(_) | Waiting::Paused => {}
             }
             self.settle_input(&mut client);
             client.stopped = false;
@@ -284,6 +317,7 @@ impl IoThread {
         let Some(mut client) = state.clients.remove(slot) else { return };
         self.poller.remove(client.fd.as_fd(), client.token);
         let _ = crate::multi::unwatch_all(self.node, state, moment, &mut client);
+        blocked::abandon(self.node, state, moment, &mut client);
         self.node.connections.fetch_sub(1, Ordering::Relaxed);
         self.node.threads[self.index].connections.fetch_sub(1, Ordering::Relaxed);
     }

@@ -4,6 +4,7 @@
 //! keys and runs the body from the `registry`; replies leave at the end of the tick. Commands about the node itself
 //! are in `commands/`, everything they need to see in [`ctx::NodeCtx`].
 
+pub mod blocked;
 pub mod client;
 pub mod commands;
 pub mod configure;
@@ -19,6 +20,7 @@ pub mod log;
 pub mod mailbox;
 pub mod multi;
 pub mod node;
+pub mod pause;
 pub mod registry;
 pub mod settings;
 pub mod startup;

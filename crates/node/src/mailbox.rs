@@ -25,8 +25,12 @@ pub enum Mail {
         /// Bytes of the reply.
         bytes: Vec<u8>,
     },
+    /// A client of this thread waits no more.
+    Served(crate::blocked::Served),
     /// Some client of this thread was marked for closing.
     CloseMarked,
+    /// A pause has ended: held commands may go on.
+    Unpaused,
 }
 
 /// A thread's letter box; whoever puts something in wakes it.

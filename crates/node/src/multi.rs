@@ -12,6 +12,7 @@ use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::{Key, Locked, Space};
 use wire::resp::ReplyWriter;
 
+use crate::blocked::{self, Locks};
 use crate::client::Client;
 use crate::dispatch::{Moment, commit, places, run_body};
 use crate::node::Node;
@@ -156,11 +157,21 @@ pub fn exec(
         for (number, args) in &multi.queue {
             keys.extend(places(node, node.registry.get(*number), &args.as_args()));
         }
-        match node.keyspace.lock(&keys) {
+        let locks = match node.keyspace.lock(&keys) {
+            Ok(locked) if locked.is_waited_for() => blocked::lock_to_serve(node, locked, &keys, usize::MAX),
+            Ok(locked) => Locks::Held(locked),
+            Err(busy) => Locks::Busy(busy),
+        };
+        let instead = match locks {
+            Locks::Held(locked) => Ok(locked),
+            Locks::Busy(busy) => Err(Outcome::Busy(busy)),
+            Locks::Gate => Err(Outcome::NeedsGate),
+        };
+        match instead {
             Ok(locked) => locked,
-            Err(busy) => {
+            Err(instead) => {
                 client.session.multi = Some(multi);
-                return Ok(Outcome::Busy(busy));
+                return Ok(instead);
             }
         }
     };
@@ -199,6 +210,9 @@ pub fn exec(
         client.out.extend_from_slice(&pushes);
     }
     commit(node, &mut state.local, &moment);
+    if let Some(held) = locked.take_if(|_| !state.local.ready.is_empty()) {
+        locked = Some(blocked::serve(node, state, &moment, held));
+    }
     drop(locked);
     Ok(Outcome::Done)
 }
@@ -221,8 +235,9 @@ fn exec_one(
             client.out.extend_from_slice(&job());
             None
         }
-        Ok(Outcome::Continue(_) | Outcome::NeedsGate | Outcome::Busy(_)) => {
-            // `run_body` drives continuations to their end within a unit, and the gate was taken for the rest.
+        Ok(Outcome::Continue(_) | Outcome::NeedsGate | Outcome::Busy(_) | Outcome::Wait(_)) => {
+            // `run_body` drives continuations to their end and lets nobody wait within a unit, and the gate was taken
+            // for the rest.
             Some(CommandError::text("ERR command cannot run inside a transaction"))
         }
         Err(error) => Some(error),

@@ -71,6 +71,8 @@ pub struct Node {
     pub parameters: Mutex<Parameters>,
     /// Who and since when.
     pub identity: Identity,
+    /// `CLIENT PAUSE`.
+    pub pause: crate::pause::Pause,
     /// Background work.
     pub workers: Workers,
     /// Latency events.
@@ -133,6 +135,9 @@ impl Node {
                         evicting_ticks: 0,
                         in_unit: false,
                         jobs: Vec::new(),
+                        timeouts: Default::default(),
+                        served: Vec::new(),
+                        unserved: Vec::new(),
                         relocation: Relocation::default(),
                     }),
                 })

@@ -140,6 +140,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
             poller: poller_name,
         },
         parameters: Mutex::new(parameters),
+        pause: Default::default(),
         workers: Workers::start()?,
         latency: Default::default(),
         next_client_id: AtomicU64::new(1),

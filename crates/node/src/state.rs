@@ -1,10 +1,14 @@
 //! One I/O thread's own state. Its thread holds the lock for the whole of a batch; others take it under the gate.
 
+use std::collections::BTreeSet;
+
+use keyspace::blocked::Ready;
 use keyspace::evict::{Evictor, Relocation};
 use keyspace::expire::ExpireCycle;
 use keyspace::space::Local;
 use sys::random::Rng;
 
+use crate::blocked::Served;
 use crate::client::Clients;
 use crate::stats::Stats;
 
@@ -30,6 +34,12 @@ pub struct ThreadState {
     pub in_unit: bool,
     /// Work for the worker threads that commands of this batch left, each with its client's token.
     pub jobs: Vec<(u64, commands::table::Job)>,
+    /// When its waiting clients give up: ns of the monotonic clock, and token.
+    pub timeouts: BTreeSet<(u64, u64)>,
+    /// Its waiting clients that commands of this thread served in this tick.
+    pub served: Vec<Served>,
+    /// Keys that are ready for clients which could not be served at the end of a unit.
+    pub unserved: Vec<Ready>,
     /// Emptying of sparse slab pages.
     pub relocation: Relocation,
 }

@@ -132,6 +132,11 @@ impl LongDouble {
         matches!(self.kind, Kind::Finite { .. })
     }
 
+    /// Whether its sign is minus, be it zero or not.
+    pub fn is_negative(self) -> bool {
+        self.negative
+    }
+
     /// Whether this is NaN.
     pub fn is_nan(self) -> bool {
         self.kind == Kind::NotANumber
@@ -178,6 +183,43 @@ impl LongDouble {
         // An exact zero is positive unless both were negative.
         let negative = large.negative && (sum != 0 || small.negative);
         Self::rounded(negative, sum, more, exponent - GUARD as i32)
+    }
+
+    /// The product with a small integer, rounded to nearest, ties to even.
+    #[must_use]
+    pub fn times(self, factor: u32) -> Self {
+        let Kind::Finite { significand, exponent } = self.kind else { return self };
+        Self::rounded(self.negative, u128::from(significand) * u128::from(factor), false, exponent)
+    }
+
+    /// The smallest integer that is not below the value, within the range of the result; zero for NaN.
+    pub fn ceil(self) -> i128 {
+        let (significand, exponent) = match self.kind {
+            Kind::Finite { significand, exponent } => (u128::from(significand), exponent),
+            Kind::Infinite => (1, i32::MAX),
+            Kind::NotANumber => (0, 0),
+        };
+        let limit = if self.negative { i128::MIN } else { i128::MAX };
+        match exponent {
+            // The significand has 64 bits at most.
+            63.. => {
+                if significand == 0 {
+                    0
+                } else {
+                    limit
+                }
+            }
+            0..63 => {
+                let whole = (significand << exponent) as i128;
+                if self.negative { -whole } else { whole }
+            }
+            _ => {
+                let shift = exponent.unsigned_abs();
+                let whole = significand.checked_shr(shift).unwrap_or(0);
+                let has_rest = significand != 0 && (shift >= 128 || whole << shift != significand);
+                if self.negative { -(whole as i128) } else { whole as i128 + i128::from(has_rest) }
+            }
+        }
     }
 
     /// Appends the value as `INCRBYFLOAT` prints it: `%.17Lf` without trailing zeros, point or sign of zero.

@@ -1,18 +1,22 @@
 //! Family *client*: the connections of this node, seen and steered by one of them.
 //!
-//! Pages: <https://valkey.io/commands/#connection>. LIST and KILL look at the clients of every thread and so run
-//! under the gate; the rest concerns the asking connection alone.
+//! Pages: <https://valkey.io/commands/#connection>. LIST, KILL and UNBLOCK look at the clients of every thread,
+//! PAUSE and UNPAUSE stop and start them, and so run under the gate; the rest concerns the asking connection alone.
 
 pub mod filter;
 pub mod view;
 
 use commands::facts::client as facts;
+use commands::options::integer;
 use commands::session::ReplyMode;
+use commands::timeout::timeout_millis;
 use commands::{Args, CommandError, CommandResult, Outcome};
 use parameters::table::{RowId, row};
 
+use crate::blocked;
 use crate::ctx::NodeCtx;
 use crate::mailbox::Mail;
+use crate::pause::Paused;
 use crate::registry::NodeSpec;
 
 use super::connection::check_printable;
@@ -31,9 +35,12 @@ pub const COMMANDS: &[NodeSpec] = &[
     NodeSpec { facts: &facts::CLIENT_LIST, gate: true, run: list },
     NodeSpec { facts: &facts::CLIENT_NO_EVICT, gate: false, run: no_evict },
     NodeSpec { facts: &facts::CLIENT_NO_TOUCH, gate: false, run: no_touch },
+    NodeSpec { facts: &facts::CLIENT_PAUSE, gate: true, run: pause },
     NodeSpec { facts: &facts::CLIENT_REPLY, gate: false, run: reply },
     NodeSpec { facts: &facts::CLIENT_SETINFO, gate: false, run: setinfo },
     NodeSpec { facts: &facts::CLIENT_SETNAME, gate: false, run: setname },
+    NodeSpec { facts: &facts::CLIENT_UNBLOCK, gate: true, run: unblock },
+    NodeSpec { facts: &facts::CLIENT_UNPAUSE, gate: true, run: unpause },
 ];
 
 /// `CLIENT ID`. O(1).
@@ -188,6 +195,7 @@ pub fn kill(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         for client in clients.iter_mut() {
             if !client.meta.killed && filter.matches(&View::of(client), now_ms) {
                 client.meta.killed = true;
+                blocked::kill(ctx.node, client);
                 marked += 1;
             }
         }
@@ -209,5 +217,53 @@ pub fn kill(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     } else {
         ctx.data.reply.int(killed);
     }
+    Ok(Outcome::Done)
+}
+
+/// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`: 1 if the client waited for keys, which it does no more. O(clients).
+pub fn unblock(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
+    let with_error = match args.try_get(3) {
+        None => false,
+        Some(_) if args.is(3, "TIMEOUT") => false,
+        Some(_) if args.is(3, "ERROR") => true,
+        Some(_) => return Err(CommandError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let id = integer(args.get(2))?;
+    let node = ctx.node;
+    let unblock = |clients: &crate::client::Clients, thread: usize| {
+        let client = clients.iter().find(|client| client.session.id as i64 == id && !client.meta.killed)?;
+        Some((thread, blocked::unblock(node, client, with_error)?))
+    };
+    let unblocked = unblock(ctx.clients, ctx.thread)
+        .or_else(|| ctx.other_threads().find_map(|(thread, state)| unblock(&state.clients, thread)));
+    ctx.data.reply.int(i64::from(unblocked.is_some()));
+    if let Some((thread, letter)) = unblocked {
+        node.threads[thread].mailbox.send(letter);
+    }
+    Ok(Outcome::Done)
+}
+
+/// `CLIENT PAUSE timeout [WRITE | ALL]`: holds the commands of all clients for some ms. O(1).
+pub fn pause(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
+    let paused = match args.try_get(3) {
+        None => Paused::All,
+        Some(_) if args.is(3, "WRITE") => Paused::Writes,
+        Some(_) if args.is(3, "ALL") => Paused::All,
+        Some(_) => return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let now_ms = ctx.data.space.now_ms;
+    let timeout_ms = timeout_millis(args.get(2), now_ms)?;
+    ctx.node.pause.begin(paused, timeout_ms.map_or(0, |ms| now_ms + ms as i64), now_ms);
+    ctx.data.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// `CLIENT UNPAUSE`: lets all commands go on. O(threads).
+pub fn unpause(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
+    ctx.node.pause.end();
+    for thread in &ctx.node.threads {
+        thread.mailbox.send(Mail::Unpaused);
+    }
+    ctx.data.reply.ok();
     Ok(Outcome::Done)
 }

@@ -83,7 +83,7 @@ pub fn flushdb(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     free(ctx, keys, freeing)
 }
 
-/// `SWAPDB index1 index2`. O(1), with watched keys O(shards).
+/// `SWAPDB index1 index2`. O(1), with keys that are watched or waited for O(shards).
 pub fn swapdb(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let number = |at: usize, text: &'static str| {
         let number = parse_i64(args.get(at)).and_then(|number| i32::try_from(number).ok());
@@ -100,6 +100,7 @@ pub fn swapdb(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         let space = &mut ctx.data.space;
         keyspace.swap_databases(a, b);
         space.touch_swapped(a, b);
+        space.note_swapped(a, b);
         space.select(ctx.data.session.db);
         space.local.counters.changes += 1;
         ctx.data.effect(&[b"SWAPDB", args.get(1), args.get(2)]);

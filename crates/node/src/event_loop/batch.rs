@@ -45,12 +45,12 @@ impl Pending {
 }
 
 impl IoThread {
-    /// Executes the batch.
+    /// Executes the batch. Returns the moment under the parameters that hold after it.
     pub(super) fn run_batch<'s>(
         &mut self,
         mut state: MutexGuard<'s, ThreadState>,
         moment: &Moment,
-    ) -> MutexGuard<'s, ThreadState> {
+    ) -> (MutexGuard<'s, ThreadState>, Moment) {
         state.last_tick = sys::clock::tsc();
         let mut moment = *moment;
         let mut batch = std::mem::take(&mut self.batch);
@@ -81,19 +81,21 @@ impl IoThread {
                 let gate = self.node.gate.take(self.index);
                 state = self.node.threads[self.index].lock_state();
                 state.last_tick = sys::clock::tsc();
-                self.run_one(&mut state, pending, &spans, &moment, true);
-                // CONFIG SET counts from the next command on.
+                // Others may have had the gate before us, and may again before we are back: what CONFIG SET and CLIENT
+                // PAUSE say counts from the next command on.
                 moment = moment.refreshed(self.node, &mut state);
+                self.run_one(&mut state, pending, &spans, &moment, true);
                 drop(state);
                 drop(gate);
                 state = self.node.threads[self.index].lock_state();
+                moment = moment.refreshed(self.node, &mut state);
             }
         }
         batch.clear();
         self.batch = batch;
         self.spans = spans;
         self.spans.clear();
-        state
+        (state, moment)
     }
 
     /// First step: works out where the commands' keys are and asks for their shards.
@@ -250,6 +252,11 @@ impl IoThread {
                 Ok(Done::Replied) => Ran::Next,
                 Ok(Done::Waits) => Ran::Stop { consumed: true },
                 Ok(Done::NeedsGate) => Ran::NeedsGate,
+                Ok(Done::Paused) => {
+                    client.waiting = Waiting::Paused;
+                    self.hold_for_pause(client.token, moment);
+                    Ran::Stop { consumed: false }
+                }
                 Ok(Done::Busy(shard)) => {
                     state.stats.parked += 1;
                     if node.keyspace.wait_for(shard, self.index as u32)

@@ -41,8 +41,11 @@ impl IoThread {
                 self.parse(state, slot);
             }
             Ok(Received::WouldBlock) => {}
-            Ok(Received::Eof) if self.ready.contains(&slot) || !matches!(client.waiting, Waiting::No) => {
-                // Commands that came before the end are still answered.
+            Ok(Received::Eof)
+                if !matches!(client.waiting, Waiting::Blocked(_) | Waiting::Paused)
+                    && (self.ready.contains(&slot) || !matches!(client.waiting, Waiting::No)) =>
+            {
+                // Commands that came before the end are still answered; what waits for others is not.
                 client.ended = true;
                 let _ = self.poller.pause_read(client.fd.as_fd(), client.token, true);
             }
@@ -69,6 +72,13 @@ impl IoThread {
     pub(super) fn parse(&mut self, state: &mut ThreadState, slot: u32) {
         let Some(client) = state.clients.get_mut(slot) else { return };
         if !matches!(client.waiting, Waiting::No) || client.stopped || client.session.close_after_reply {
+            let most = self.node.settings.query_buffer_max_bytes.load(Ordering::Relaxed) as usize;
+            if client.input.len() - client.consumed > most {
+                state.stats.query_buffer_disconnections += 1;
+                client.meta.killed = true;
+                client.dirty = true;
+                self.dirty.push(slot);
+            }
             return;
         }
         if client.unsent() > crate::limits::pause_bytes(self.node) {

@@ -8,6 +8,7 @@ use std::io::Write;
 use commands::{Args, Session};
 use wire::resp::Resp;
 
+use crate::blocked::request;
 use crate::client::{Client, Meta, Waiting};
 use crate::ctx::{BufferSizes, NodeCtx};
 use crate::node::Node;
@@ -39,9 +40,13 @@ impl<'a> View<'a> {
                 output: client.unsent(),
                 total: client.memory_bytes(),
             },
-            argv_bytes: 0,
+            argv_bytes: match &client.waiting {
+                Waiting::Blocked(blocked) => request(&blocked.ticket).args.as_args().bytes(),
+                _ => 0,
+            },
             output_capacity: client.out.capacity(),
-            is_blocked: matches!(client.waiting, Waiting::Worker | Waiting::Slices(_)),
+            is_blocked: matches!(client.waiting, Waiting::Worker | Waiting::Slices(_))
+                || client.waiting.is_blocked(),
             wants_write: client.wants_write,
             command: client.meta.last_command,
         }

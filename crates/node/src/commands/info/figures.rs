@@ -145,6 +145,10 @@ pub struct ClientFigures {
     pub watched_keys: usize,
     /// Clients that wait for a busy shard.
     pub parked: usize,
+    /// Clients that wait for keys, or that a pause holds.
+    pub blocked: usize,
+    /// Those of them that will give up.
+    pub with_timeout: usize,
 }
 
 impl ClientFigures {
@@ -180,6 +184,12 @@ impl ClientFigures {
             self.output_max = self.output_max.max(client.out.capacity());
             self.memory_bytes += Client::memory_bytes(client);
             self.add_watches(&client.session, keys);
+            if !client.meta.killed && client.waiting.is_blocked() {
+                self.blocked += 1;
+                self.with_timeout += usize::from(
+                    matches!(&client.waiting, Waiting::Blocked(blocked) if blocked.deadline_ns.is_some()),
+                );
+            }
             self.parked += usize::from(matches!(client.waiting, Waiting::Shard { .. }));
         }
     }

@@ -9,6 +9,7 @@ use sys::clock::{CpuOf, cpu_time, tsc_is_counter, tsc_to_ns, wall_us};
 use super::figures::{ClientFigures, Totals};
 use super::{field, zeros};
 use crate::ctx::NodeCtx;
+use crate::pause::Paused;
 use crate::{REDIS_VERSION, VALKEY_VERSION};
 
 /// How the clock that measures commands works.
@@ -103,14 +104,23 @@ pub(super) fn clients(ctx: &mut NodeCtx<'_>, totals: &Totals, out: &mut String) 
     field(out, "maxclients", ctx.node.settings.maxclients.load(Relaxed));
     field(out, "client_recent_max_input_buffer", figures.input_max);
     field(out, "client_recent_max_output_buffer", figures.output_max);
-    zeros(out, &["blocked_clients", "tracking_clients", "pubsub_clients"]);
+    field(out, "blocked_clients", figures.blocked);
+    zeros(out, &["tracking_clients", "pubsub_clients"]);
     field(out, "watching_clients", figures.watching);
-    field(out, "clients_in_timeout_table", 0);
+    field(out, "clients_in_timeout_table", figures.with_timeout);
     field(out, "total_watched_keys", figures.watched_keys);
-    zeros(out, &["total_blocking_keys", "total_blocking_keys_on_nokey"]);
-    field(out, "paused_reason", "none");
-    field(out, "paused_actions", "none");
-    field(out, "paused_timeout_milliseconds", 0);
+    let (awaited, awaited_on_nokey) = ctx.data.space.awaited_keys();
+    field(out, "total_blocking_keys", awaited);
+    field(out, "total_blocking_keys_on_nokey", awaited_on_nokey);
+    let now_ms = ctx.data.space.now_ms;
+    let (reason, actions, left_ms) = match ctx.node.pause.at(now_ms) {
+        Paused::No => ("none", "none", 0),
+        Paused::Writes => ("client_pause", "write", ctx.node.pause.until_ms() - now_ms),
+        Paused::All => ("client_pause", "all", ctx.node.pause.until_ms() - now_ms),
+    };
+    field(out, "paused_reason", reason);
+    field(out, "paused_actions", actions);
+    field(out, "paused_timeout_milliseconds", left_ms);
     field(out, "parked_clients", figures.parked);
     field(out, "total_parked_clients", totals.parked);
 }

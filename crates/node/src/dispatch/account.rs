@@ -1,0 +1,168 @@
+//! What is left to do when a command has run: its reply, statistics, the slow log.
+
+use std::sync::atomic::Ordering;
+
+use commands::Args;
+use commands::facts::Flags;
+use commands::session::ReplyMode;
+use sys::clock::{tsc, tsc_to_ns};
+use wire::resp::ReplyWriter;
+
+use super::{Done, Moment};
+use crate::client::Client;
+use crate::node::Node;
+use crate::state::ThreadState;
+use crate::stats::{LogKind, LoggedCommand, Stats};
+
+/// Takes the time and accounts for the command. Commands of a batch run back to back: the end of one is the start of
+/// the next.
+#[inline(always)]
+pub(super) fn finish_clock(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+    reply_from: usize,
+) {
+    let now = tsc();
+    let ticks = now.wrapping_sub(state.last_tick);
+    state.last_tick = now;
+    account(node, state, number, args, moment, ticks, client, reply_from);
+}
+
+/// Writes and counts an error. Arguments quoted in its text lose line ends at its end, as in Valkey.
+pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &str) {
+    let text = text.trim_matches(['\r', '\n']);
+    ReplyWriter::new(&mut client.out, client.session.resp).error(text);
+    state.stats.count_error(text.as_bytes());
+}
+
+/// Honours CLIENT REPLY for what was written since `reply_from`. A skipped reply ends with its last slice.
+pub fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
+    match client.session.reply_mode {
+        ReplyMode::On | ReplyMode::SkipNext => {}
+        ReplyMode::Off => client.out.truncate(reply_from),
+        ReplyMode::Skipping => {
+            client.out.truncate(reply_from);
+            if !matches!(done, Done::Waits) {
+                client.session.reply_mode = ReplyMode::On;
+            }
+        }
+    }
+    done
+}
+
+/// Statistics of one command of a running transaction.
+pub fn account_in_unit(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &mut Client,
+    reply_from: usize,
+) {
+    finish_clock(node, state, number, args, moment, client, reply_from);
+}
+
+/// Statistics, slow log, latency events.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub fn account(
+    node: &'static Node,
+    state: &mut ThreadState,
+    number: u16,
+    args: &Args<'_>,
+    moment: &Moment,
+    ticks: u64,
+    client: &mut Client,
+    reply_from: usize,
+) {
+    let stats = &mut state.stats;
+    stats.total_commands += 1;
+    client.meta.commands += 1;
+    client.meta.last_command = number;
+    let row = &mut stats.commands[usize::from(number)];
+    row.calls += 1;
+    row.ticks += ticks;
+    if node.settings.latency_tracking.load(Ordering::Relaxed) {
+        row.latency.get_or_insert_default().record(ticks);
+    }
+    let us = (tsc_to_ns(ticks) / 1000) as i64;
+    let slow = node.settings.slower_than_us.load(Ordering::Relaxed);
+    let request = node.settings.request_larger_bytes.load(Ordering::Relaxed);
+    let reply = node.settings.reply_larger_bytes.load(Ordering::Relaxed);
+    let reply_bytes = client.out.len().saturating_sub(reply_from) as i64;
+    let is_slow = slow >= 0 && us >= slow;
+    let is_large_reply = reply >= 0 && reply_bytes >= reply;
+    // Frames add at most 13 bytes to an argument: the exact size is worked out only near the limit.
+    let is_large_request = request >= 0
+        && (args.bytes() + 16 * args.len() + 16) as i64 >= request
+        && args.protocol_bytes() as i64 >= request;
+    if is_slow || is_large_request || is_large_reply {
+        let command = node.registry.get(number);
+        if !command.has(Flags::SKIP_COMMANDLOG) {
+            let mut log = |kind, value| log_command(node, stats, kind, value, args, moment, client);
+            if is_slow {
+                log(LogKind::Slow, us);
+            }
+            if is_large_request {
+                log(LogKind::LargeRequest, args.protocol_bytes() as i64);
+            }
+            if is_large_reply {
+                log(LogKind::LargeReply, reply_bytes);
+            }
+        }
+    }
+    let threshold = node.settings.latency_threshold_ms.load(Ordering::Relaxed);
+    if threshold > 0 && us as u64 >= threshold * 1000 {
+        let fast = node.registry.get(number).has(Flags::FAST);
+        let event = if fast { "fast-command" } else { "command" };
+        node.latency.record(event, moment.now_ms / 1000, us as u64 / 1000);
+    }
+}
+
+/// Puts a command into one of the command logs.
+#[cold]
+fn log_command(
+    node: &'static Node,
+    stats: &mut Stats,
+    kind: LogKind,
+    value: i64,
+    args: &Args<'_>,
+    moment: &Moment,
+    client: &Client,
+) {
+    const ARGS_MAX: usize = 32;
+    const ARG_BYTES_MAX: usize = 128;
+    let max = node.settings.log_lengths[kind as usize].load(Ordering::Relaxed) as usize;
+    if max == 0 {
+        return;
+    }
+    let mut shown: Vec<Vec<u8>> = Vec::new();
+    for (i, arg) in args.from(0).enumerate() {
+        if i == ARGS_MAX - 1 && args.len() > ARGS_MAX {
+            shown.push(format!("... ({} more arguments)", args.len() - ARGS_MAX + 1).into_bytes());
+            break;
+        }
+        if arg.len() > ARG_BYTES_MAX {
+            let mut cut = arg[..ARG_BYTES_MAX].to_vec();
+            cut.extend_from_slice(format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX).as_bytes());
+            shown.push(cut);
+        } else {
+            shown.push(arg.to_vec());
+        }
+    }
+    let log = &mut stats.logs[kind as usize];
+    log.push_front(LoggedCommand {
+        id: node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed),
+        at_seconds: moment.now_ms / 1000,
+        value,
+        args: shown,
+        addr: client.meta.addr.clone(),
+        name: client.session.name.clone(),
+    });
+    log.truncate(max);
+}

@@ -1,0 +1,122 @@
+//! What a command passes before it runs, and room for what it adds.
+
+use std::sync::atomic::Ordering;
+
+use commands::facts::Flags;
+use commands::{Args, CommandError, Session};
+use sys::clock::{tsc, tsc_to_ns};
+
+use super::{Moment, commit};
+use crate::node::{Node, used_memory_bytes};
+use crate::pause::Paused;
+use crate::registry::{Command, Run};
+use crate::state::ThreadState;
+
+/// Refusals before the body, in Valkey's order. `Ok(false)`: nothing to do (the command was queued).
+pub(super) fn gates(
+    node: &'static Node,
+    state: &mut ThreadState,
+    session: &mut Session,
+    meta: &crate::client::Meta,
+    command: &Command,
+    args: &Args<'_>,
+    moment: &Moment,
+) -> Result<(), CommandError> {
+    if !session.authenticated && !command.has(Flags::NO_AUTH) {
+        return Err(CommandError::text("NOAUTH Authentication required."));
+    }
+    if !command.facts.accepts(args.len()) || matches!(command.run, Run::Container) {
+        return Err(CommandError::Arity(command.facts.name.into()));
+    }
+    if session.multi.is_some() && command.has(Flags::NO_MULTI) {
+        let name = command.facts.name;
+        return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
+    }
+    if command.has(Flags::PROTECTED) {
+        crate::commands::debug::allowed(node, meta)?;
+    }
+    if let Some(error) = log_refuses(command, moment) {
+        return Err(error);
+    }
+    if moment.has_maxmemory {
+        let full = !make_room(node, state, moment);
+        let inside = session.multi.is_some() && command.facts.name != "discard";
+        if full
+            && (command.has(Flags::DENYOOM)
+                || (inside
+                    && command.facts.name == "exec"
+                    && session.multi.as_ref().is_some_and(|m| m.denies_oom)))
+        {
+            return Err(CommandError::OutOfMemory);
+        }
+    }
+    Ok(())
+}
+
+fn log_refuses(command: &Command, moment: &Moment) -> Option<CommandError> {
+    (moment.log_failed && command.has(Flags::WRITE)).then_some(CommandError::text(
+        "MISCONF The effect log cannot be written (disk full?): writes are refused until it can. See the log.",
+    ))
+}
+
+/// Why a command that passed its gates, and then waited for keys, is refused now.
+pub fn refuses_change(
+    node: &'static Node,
+    state: &mut ThreadState,
+    command: &Command,
+    moment: &Moment,
+) -> Option<CommandError> {
+    if moment.has_maxmemory && command.has(Flags::DENYOOM) && !make_room(node, state, moment) {
+        return Some(CommandError::OutOfMemory);
+    }
+    log_refuses(command, moment)
+}
+
+/// Keys that a command may evict when its tick's time for eviction is used up.
+const EVICTIONS_BEYOND_BUDGET: u32 = 2;
+
+/// Clock ticks that eviction may take of one tick of the event loop: half a millisecond.
+fn budget_ticks() -> u64 {
+    // The clock is linear: one million ticks in nanoseconds give the rate.
+    const SAMPLE_TICKS: u64 = 1_000_000;
+    500_000 * SAMPLE_TICKS / tsc_to_ns(SAMPLE_TICKS).max(1)
+}
+
+/// Evicts until memory is below the limit or the time for it is over. `false` when memory stays full.
+pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) -> bool {
+    let limit = node.settings.maxmemory.load(Ordering::Relaxed);
+    if limit == 0 || used_memory_bytes() <= limit || moment.paused != Paused::No {
+        return true;
+    }
+    let options = node.settings.evict_options();
+    let started = tsc();
+    let mut evicted = 0u32;
+    loop {
+        let ThreadState { evictor, local, rng, .. } = &mut *state;
+        let ok = evictor.evict_one(
+            &node.keyspace,
+            local,
+            options,
+            moment.now_ms,
+            &mut || rng.next_u64(),
+            |local| commit(node, local, moment),
+        );
+        local.collect_garbage();
+        if !ok {
+            return used_memory_bytes() <= limit;
+        }
+        evicted += 1;
+        if used_memory_bytes() <= limit {
+            state.evicting_ticks += tsc().saturating_sub(started);
+            return true;
+        }
+        // A bounded share of each tick, so that others are served meanwhile; beyond it every command still frees
+        // more than it can add, so that memory comes down whatever the load.
+        if evicted >= EVICTIONS_BEYOND_BUDGET
+            && state.evicting_ticks + tsc().saturating_sub(started) > budget_ticks()
+        {
+            state.evicting_ticks += tsc().saturating_sub(started);
+            return true;
+        }
+    }
+}

@@ -7,7 +7,7 @@
 pub mod double;
 mod grisu;
 
-pub use double::{DoubleBuf, format_f64, parse_f64};
+pub use double::{DoubleBuf, format_f64, format_f64_17, format_f64_shortest, parse_f64};
 
 /// Longest canonical spelling of an `i64`, in bytes: `-9223372036854775808`.
 pub const I64_TEXT_MAX: usize = 20;

@@ -72,11 +72,78 @@ pub fn format_f64(value: f64, buf: &mut DoubleBuf) -> &[u8] {
     } else if value.abs() <= INTEGER_MAX && value.trunc() == value {
         buf.push(format_i64(value as i64, &mut IntBuf::new()));
     } else {
-        if value < 0.0 {
-            buf.push(b"-");
+        push_shortest(value, buf);
+    }
+    &buf.text[..buf.len]
+}
+
+/// As [`format_f64`], but whole numbers get the fewest digits, too: `1152921504606847000`, `1e+17`. What Valkey's
+/// digests are made of.
+pub fn format_f64_shortest(value: f64, buf: &mut DoubleBuf) -> &[u8] {
+    if value == 0.0 || !value.is_finite() {
+        return format_f64(value, buf);
+    }
+    buf.len = 0;
+    push_shortest(value, buf);
+    &buf.text[..buf.len]
+}
+
+fn push_shortest(value: f64, buf: &mut DoubleBuf) {
+    if value < 0.0 {
+        buf.push(b"-");
+    }
+    let digits = shortest(value.abs());
+    place_point(digits.as_bytes(), digits.exponent, value < 0.0, buf);
+}
+
+/// Writes `value` with 17 significant digits less the zeros at the end, as C's `%.17g`: `0.10000000000000001`, `1e+17`.
+pub fn format_f64_17(value: f64, buf: &mut DoubleBuf) -> &[u8] {
+    use std::io::Write;
+    if value == 0.0 || !value.is_finite() {
+        return format_f64(value, buf);
+    }
+    let mut text = [0; F64_TEXT_MAX];
+    let mut rest = &mut text[..];
+    write!(rest, "{:.16e}", value.abs()).expect("seventeen digits and an exponent fit");
+    let len = F64_TEXT_MAX - rest.len();
+    let (mantissa, exponent) =
+        text[..len].split_at(text.iter().position(|&b| b == b'e').expect("the form has an exponent"));
+    let exponent: i32 = std::str::from_utf8(&exponent[1..]).ok().and_then(|e| e.parse().ok()).unwrap_or(0);
+    let mut digits = [b'0'; 17];
+    (digits[0], _) = (mantissa[0], digits[1..].copy_from_slice(&mantissa[2..]));
+    let count = 17 - digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+    let digits = &digits[..count];
+    buf.len = 0;
+    if value < 0.0 {
+        buf.push(b"-");
+    }
+    match exponent {
+        0..17 => {
+            let whole = exponent as usize + 1;
+            buf.push(&digits[..whole.min(count)]);
+            buf.push_zeros(whole.saturating_sub(count));
+            if whole < count {
+                buf.push(b".");
+                buf.push(&digits[whole..]);
+            }
         }
-        let digits = shortest(value.abs());
-        place_point(digits.as_bytes(), digits.exponent, value < 0.0, buf);
+        -4..0 => {
+            buf.push(b"0.");
+            buf.push_zeros(exponent.unsigned_abs() as usize - 1);
+            buf.push(digits);
+        }
+        _ => {
+            buf.push(&digits[..1]);
+            if count > 1 {
+                buf.push(b".");
+                buf.push(&digits[1..]);
+            }
+            buf.push(if exponent < 0 { b"e-" } else { b"e+" });
+            if exponent.abs() < 10 {
+                buf.push(b"0");
+            }
+            buf.push(format_i64(i64::from(exponent.abs()), &mut IntBuf::new()));
+        }
     }
     &buf.text[..buf.len]
 }
@@ -160,6 +227,30 @@ mod tests {
             assert_eq!(text(parse_f64(written.as_bytes()).expect(written)), printed, "{written}");
         }
         assert_eq!(text(f64::NAN), "nan");
+    }
+
+    #[test]
+    fn other_spellings_seen_from_the_peer() {
+        for (value, digest, scan) in [
+            (0.1, "0.1", "0.10000000000000001"),
+            (-0.0, "-0", "-0"),
+            (2.0, "2", "2"),
+            (1e300, "1e+300", "1.0000000000000001e+300"),
+            (2f64.powi(60), "1152921504606847000", "1.152921504606847e+18"),
+            (1e17, "1e+17", "1e+17"),
+            (1e16, "1e+16", "10000000000000000"),
+            (-123456.75, "-123456.75", "-123456.75"),
+            (0.000125, "0.000125", "0.000125"),
+            (0.0001, "0.0001", "0.0001"),
+            (0.00001, "0.00001", "1.0000000000000001e-05"),
+            (-5e-324, "-5e-324", "-4.9406564584124654e-324"),
+            (f64::NEG_INFINITY, "-inf", "-inf"),
+            (99999999999999990.0, "99999999999999980", "99999999999999984"),
+        ] {
+            let mut buf = DoubleBuf::new();
+            assert_eq!(std::str::from_utf8(format_f64_shortest(value, &mut buf)), Ok(digest));
+            assert_eq!(std::str::from_utf8(format_f64_17(value, &mut buf)), Ok(scan));
+        }
     }
 
     #[test]

@@ -11,8 +11,11 @@ use crate::state::ThreadState;
 
 /// Commands per second below which a thread has time to give memory back.
 const QUIET_OPS: f64 = 2000.0;
-/// Buckets looked at per call for entries in sparse slab pages.
-const RELOCATION_BUCKETS: u32 = 512;
+/// The longest that active expiry keeps requests waiting.
+pub const EXPIRE_SLICE_NS: u64 = 500_000;
+/// Time per call for moving entries out of sparse slab pages, and buckets looked at between two looks at the clock.
+const RELOCATION_NS: u64 = 200_000;
+const RELOCATION_BUCKETS: u32 = 32;
 
 /// What a call found.
 #[derive(Default)]
@@ -56,16 +59,23 @@ pub fn run(
         }
     }
     state.stats.sample(moment.now_ms);
-    if ticks % hz == 0 && state.stats.rates.ops < QUIET_OPS {
-        give_back_memory();
-    }
     if thread == 0 {
+        if ticks % hz == 0 {
+            let quiet = state.stats.rates.ops < QUIET_OPS;
+            sys::keeper::set_quiet(quiet);
+            if quiet {
+                give_back_memory();
+            }
+        }
         ask_for_huge_pages(node);
         node.peak_memory_bytes.fetch_max(used_memory_bytes(), Ordering::Relaxed);
     }
     let ThreadState { relocation, local, .. } = state;
     if fragmented(local) {
-        relocation.run(&node.keyspace, local, RELOCATION_BUCKETS);
+        let started = mono_ns();
+        while !relocation.run(&node.keyspace, local, RELOCATION_BUCKETS)
+            && mono_ns() - started < RELOCATION_NS
+        {}
     }
     Outcome { closing, more_expired }
 }
@@ -74,8 +84,8 @@ pub fn run(
 fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread: usize, hz: u64) -> bool {
     let started = mono_ns();
     let effort = u64::from(node.settings.active_expire_effort.load(Ordering::Relaxed)).clamp(1, 10);
-    // Slices of at most a millisecond, so that requests wait no longer for it.
-    let budget_ns = (1_000_000_000 / hz * (25 + 2 * (effort - 1)) / 100).min(1_000_000);
+    // Short slices, so that requests wait no longer for it.
+    let budget_ns = (1_000_000_000 / hz * (25 + 2 * (effort - 1)) / 100).min(EXPIRE_SLICE_NS);
     let ThreadState { expire, local, .. } = state;
     let threads = node.threads.len() as u32;
     expire.run(
@@ -106,13 +116,13 @@ fn fragmented(_local: &keyspace::space::Local) -> bool {
     stats.page_bytes > 16 << 20 && stats.live_bytes * 10 < stats.page_bytes * 7
 }
 
-/// Once a second in quiet times, since it may take tens of milliseconds: tables that grew left their old arrays behind;
-/// when those add up, the thread's free pages go back to the kernel.
+/// Once a second in quiet times: tables that grew left their old arrays behind, deleted keys their pages; when those add
+/// up, they go back to the kernel. With much traffic they will be needed again.
 fn give_back_memory() {
     const SLACK_BYTES: u64 = 4 << 20;
     let used = used_memory_bytes();
     if sys::alloc::rss_bytes() as u64 > used + used / 20 + SLACK_BYTES {
-        sys::alloc::purge();
+        sys::keeper::purge_soon();
     }
 }
 
@@ -121,7 +131,6 @@ fn ask_for_huge_pages(node: &Node) {
     const FROM_BYTES: usize = 3 << 20;
     if !node.has_huge_pages.load(Ordering::Relaxed) && sys::alloc::allocated_bytes_estimate() > FROM_BYTES {
         node.has_huge_pages.store(true, Ordering::Relaxed);
-        // Without them the node is slower, nothing else.
-        let _ = sys::alloc::ask_for_huge_pages();
+        sys::alloc::want_huge_pages();
     }
 }

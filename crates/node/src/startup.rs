@@ -155,6 +155,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         exit_code: AtomicI64::new(0),
         unix_socket,
     }));
+    sys::keeper::start()?;
     structures::lock::on_release(Box::new(move |waiters| threads::wake(node, waiters)));
     sys::clock::calibrate();
     if daemonized || !pidfile.is_empty() {

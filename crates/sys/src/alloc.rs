@@ -19,6 +19,8 @@ use std::ffi::{c_long, c_void};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize};
 
+use crate::pages::{GRANULE_BYTES, populate_huge};
+
 // Links the C library declared below.
 use mimalloc as _;
 
@@ -51,6 +53,12 @@ unsafe extern "C" {
 /// `mi_option_allow_thp` of mimalloc 3.3: whether arenas ask for transparent huge pages.
 const OPTION_ALLOW_THP: i32 = 43;
 
+/// The end of a block beyond this asks the keeper to touch memory ahead: see [`past_limit`]. Never reached while the heap
+/// is small or a request is under way.
+static AHEAD_LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The end of the block that went beyond it.
+static AHEAD_END: AtomicUsize = AtomicUsize::new(0);
+
 /// Before `main`: an idle node's few hundred kilobytes of heap shall not make whole huge pages resident. (The slab
 /// asks for huge pages itself once it is large.) The library is set up first, because with the option off at that
 /// moment it would forbid huge pages to the whole process.
@@ -62,6 +70,8 @@ static KEEP_SMALL: extern "C" fn() = {
         unsafe {
             mi_process_init();
             mi_option_set(OPTION_ALLOW_THP, 0);
+            // Giving memory back takes milliseconds: the keeper thread does it, not whoever frees something.
+            mi_option_set(OPTION_PURGE_DELAY, PURGE_BY_KEEPER_MS);
         }
     }
     keep_small
@@ -69,6 +79,8 @@ static KEEP_SMALL: extern "C" fn() = {
 
 /// `mi_option_purge_delay`: milliseconds before free memory goes back to the kernel.
 const OPTION_PURGE_DELAY: i32 = 15;
+/// A purge delay that does not pass: pages are given back by [`purge`] alone.
+const PURGE_BY_KEEPER_MS: c_long = 1 << 40;
 
 /// The allocator. Put it to use in the binary:
 ///
@@ -225,6 +237,7 @@ unsafe impl GlobalAlloc for CountingAlloc {
         };
         if !block.is_null() {
             count(class_bytes(size) as i64);
+            look_ahead(block, size);
         }
         block.cast()
     }
@@ -241,6 +254,7 @@ unsafe impl GlobalAlloc for CountingAlloc {
         };
         if !block.is_null() {
             count(class_bytes(size) as i64);
+            look_ahead(block, size);
         }
         block.cast()
     }
@@ -263,9 +277,76 @@ unsafe impl GlobalAlloc for CountingAlloc {
         };
         if !moved.is_null() {
             count(class_bytes(new_size) as i64 - class_bytes(layout.size()) as i64);
+            look_ahead(moved, new_size);
         }
         moved.cast()
     }
+}
+
+#[inline(always)]
+fn look_ahead(block: *mut c_void, size: usize) {
+    if block.addr() + size > AHEAD_LIMIT.load(Relaxed) {
+        past_limit(block.addr() + size);
+    }
+}
+
+/// The heap grows towards memory that nobody has touched: the keeper touches it in time, since the first touch of a huge
+/// page takes up to milliseconds.
+#[cold]
+fn past_limit(end: usize) {
+    AHEAD_LIMIT.store(usize::MAX, Relaxed);
+    AHEAD_END.store(end, Release);
+    crate::keeper::wake();
+}
+
+/// The keeper's view of the heap: how far it is touched.
+#[derive(Default)]
+pub(crate) struct Ahead {
+    /// The mapping in which blocks lie of late.
+    arena: std::ops::Range<usize>,
+    /// What is below was looked at.
+    seen_to: usize,
+    /// Granules of small pages, which could be huge ones.
+    small: Vec<usize>,
+}
+
+impl Ahead {
+    /// Makes the granule after the one that the heap grows into a huge page, if the heap asked for that. Whether it did.
+    pub(crate) fn prepare(&mut self) -> bool {
+        let end = AHEAD_END.swap(0, AcqRel);
+        if end == 0 {
+            return false;
+        }
+        if !self.arena.contains(&end) {
+            let Some(arena) = mapping_of(end) else { return false };
+            (self.seen_to, self.arena) = (arena.start.next_multiple_of(GRANULE_BYTES), arena);
+        }
+        let growing = end.next_multiple_of(GRANULE_BYTES);
+        self.small.extend((self.seen_to..growing).step_by(GRANULE_BYTES));
+        self.seen_to = self.seen_to.max(growing);
+        if self.seen_to == growing && growing + GRANULE_BYTES <= self.arena.end {
+            populate_huge(std::ptr::with_exposed_provenance_mut(growing));
+            self.seen_to += GRANULE_BYTES;
+        }
+        // Asks again as soon as the heap grows into what is ready.
+        AHEAD_LIMIT.store(growing, Release);
+        true
+    }
+
+    /// A granule of small pages to be joined, which the heap has left behind.
+    pub(crate) fn take_small(&mut self) -> Option<*mut u8> {
+        self.small.pop().map(std::ptr::with_exposed_provenance_mut)
+    }
+}
+
+/// The address range of the mapping that holds an address.
+fn mapping_of(address: usize) -> Option<std::ops::Range<usize>> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines().find_map(|line| {
+        let (start, end) = line.split(' ').next()?.split_once('-')?;
+        let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
+        range.contains(&address).then_some(range)
+    })
 }
 
 /// Live bytes of all threads: exact when no other thread allocates, otherwise off by what they do meanwhile (a
@@ -284,7 +365,7 @@ pub fn allocated_bytes_estimate() -> usize {
 }
 
 /// Lets mimalloc tidy up what the calling thread holds: takes in blocks other threads freed, makes empty pages
-/// available again, and returns those to the kernel whose time has come.
+/// available again.
 pub fn collect() {
     // SAFETY: callable at any time from any thread.
     unsafe { mi_collect(false) };
@@ -297,26 +378,11 @@ pub fn purge() {
     unsafe { mi_collect(true) };
 }
 
-/// Asks for transparent huge pages behind the heap from now on: a keyspace's tables are read at random, and with
-/// much data every look-up would miss the address translation caches. Memory that is resident already stays as it is.
-pub fn ask_for_huge_pages() -> std::io::Result<()> {
+/// Asks for huge pages behind the heap from now on: a keyspace's tables are read at random, and with much data every
+/// look-up would miss the address translation caches. The keeper makes them, those of the present heap later.
+pub fn want_huge_pages() {
     let probe = Box::new(0u64);
-    let inside = std::ptr::from_ref(&*probe).addr();
-    // The arena is the mapping that a fresh allocation lies in.
-    let maps = std::fs::read_to_string("/proc/self/maps")?;
-    let arena = maps.lines().find_map(|line| {
-        let (start, end) = line.split(' ').next()?.split_once('-')?;
-        let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
-        range.contains(&inside).then_some(range)
-    });
-    // SAFETY: sets an option by its number in the linked version.
-    unsafe { mi_option_set(OPTION_ALLOW_THP, 1) };
-    let Some(arena) = arena else { return Ok(()) };
-    // SAFETY: advice about pages of our own mapping changes no contents.
-    let result = unsafe {
-        libc::madvise(std::ptr::without_provenance_mut(arena.start), arena.len(), libc::MADV_HUGEPAGE)
-    };
-    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    AHEAD_LIMIT.store(std::ptr::from_ref(&*probe).addr(), Relaxed);
 }
 
 /// How long mimalloc keeps an empty page before it returns it, in milliseconds; -1 keeps it for ever.

@@ -10,6 +10,7 @@
 //! | [`socket`] | listening, accepting, connecting, options of TCP and unix sockets |
 //! | [`alloc`] | the global allocator, which knows how many bytes are live |
 //! | [`pages`] | big aligned pages for the slab |
+//! | [`keeper`] | the thread that gets memory ready and gives it back |
 //! | [`clock`] | wall, monotonic and cycle clocks, processor time |
 //! | [`signals`], [`crash`] | shutdown signals as events, last words on a fault |
 //! | [`eventfd`], [`thread`] | waking, naming and pinning threads, cache prefetch |
@@ -25,6 +26,7 @@ pub mod clock;
 pub mod crash;
 pub mod echo;
 pub mod eventfd;
+pub mod keeper;
 pub mod pages;
 pub mod poller;
 pub mod process;

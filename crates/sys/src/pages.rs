@@ -1,12 +1,16 @@
 //! Big aligned pages for the slab of `structures`.
 //!
 //! A page is 64 KiB and aligned to 64 KiB, so that the page of any entry is its address with the low bits
-//! cleared. Pages are carved from 4 MiB mappings, which keeps the number of mappings small and leaves room for
-//! transparent huge pages. Those are off unless asked for: a kernel set to hand them out everywhere would make
-//! half-used regions resident and copy 2 MiB for every write during a fork.
+//! cleared. Pages are carved from *granules* of 2 MiB, the size of a huge page; two of them make a mapping. Mappings
+//! begin with huge pages off: a kernel set to hand them out everywhere would make half-used granules resident.
 //!
-//! A freed page stays resident for the next taker, up to [`IDLE_RESIDENT_MAX`] of them; the memory of more goes
-//! back to the kernel, the address range stays ours. Mappings are never returned.
+//! With much data, huge pages are wanted. But the first touch of one takes the kernel 0.3 ms to clear it, and several
+//! ms where a hypervisor has to find the memory first. So the [`keeper`](crate::keeper) thread touches a granule
+//! ahead of need, more of them while they are taken faster than it delivers. Who finds none ready goes on with small
+//! pages, touched one by one; the keeper joins those later.
+//!
+//! A freed page stays resident for the next taker, up to [`IDLE_RESIDENT_MAX`] of them; the memory of more goes back to
+//! the kernel at once, or with huge pages when [`PageSource::purge`] is called. Mappings are never returned.
 
 use crate::check;
 use std::io;
@@ -17,8 +21,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Size and alignment of a page.
 pub const PAGE_BYTES: usize = 64 * 1024;
 /// Size and alignment of what is asked from the kernel at a time.
-pub const REGION_BYTES: usize = 4 * 1024 * 1024;
-/// From this many mapped pages on, regions ask for transparent huge pages: with much data, address translation costs
+pub const REGION_BYTES: usize = 2 * GRANULE_BYTES;
+/// Size and alignment of a huge page.
+pub const GRANULE_BYTES: usize = 2 * 1024 * 1024;
+const GRANULE_PAGES: usize = GRANULE_BYTES / PAGE_BYTES;
+/// Granules that are touched ahead of need: without misses, and at most.
+const READY_MIN: usize = 1;
+const READY_MAX: usize = 8;
+/// Mapped granules kept for those that find none ready.
+const UNTOUCHED_MIN: usize = 4;
+/// From this many mapped pages on, huge pages are wanted: with much data, address translation costs
 /// more than anything else on a look-up; with little, 2 MiB at a time would show in the footprint.
 pub const HUGE_FROM_PAGES: usize = 128;
 /// Freed pages that keep their memory.
@@ -35,9 +47,19 @@ pub struct PageSource {
 }
 
 struct State {
-    /// What is left of the newest region, in address order.
+    /// What is left of the newest granule, in address order.
     fresh: *mut u8,
     fresh_pages: usize,
+    /// Mapped granules that nobody has touched.
+    untouched: Vec<NonNull<u8>>,
+    /// Granules touched ahead of need, one huge page each.
+    ready: Vec<NonNull<u8>>,
+    /// Granules of small pages that could be huge ones; nobody takes them, they are in use.
+    small: Vec<NonNull<u8>>,
+    /// How many of them there shall be.
+    ready_wanted: usize,
+    /// Granules taken so far: tells whether there is demand.
+    granules_taken: u64,
     /// Free, with memory behind them.
     idle: Vec<NonNull<u8>>,
     /// Free, memory given back to the kernel: zero when touched again.
@@ -78,6 +100,11 @@ impl PageSource {
             state: Mutex::new(State {
                 fresh: std::ptr::null_mut(),
                 fresh_pages: 0,
+                untouched: Vec::new(),
+                ready: Vec::new(),
+                small: Vec::new(),
+                ready_wanted: READY_MIN,
+                granules_taken: 0,
                 idle: Vec::new(),
                 released: Vec::new(),
                 mapped_pages: 0,
@@ -92,8 +119,8 @@ impl PageSource {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether regions mapped from now on ask for transparent huge pages. While on, freed pages keep their memory
-    /// until [`PageSource::purge`], because giving back 64 KiB would break up 2 MiB.
+    /// Whether huge pages are wanted from now on, not only from [`HUGE_FROM_PAGES`] on. While they are, freed pages keep
+    /// their memory until [`PageSource::purge`], because giving back 64 KiB would break up 2 MiB.
     pub fn set_huge_pages(&self, on: bool) {
         self.huge.store(on, Ordering::Relaxed);
     }
@@ -108,8 +135,16 @@ impl PageSource {
             None => match state.released.pop() {
                 Some(page) => page,
                 None => {
-                    let huge = self.huge.load(Ordering::Relaxed) || state.mapped_pages >= HUGE_FROM_PAGES;
-                    state.carve(huge).ok()?
+                    let huge = self.is_huge(&state);
+                    let page = state.carve().ok()?;
+                    // Just taken: the next one has as long to get ready as this one lasts.
+                    if huge
+                        && state.fresh_pages == GRANULE_PAGES - 1
+                        && state.ready.len() < state.ready_wanted
+                    {
+                        crate::keeper::wake();
+                    }
+                    page
                 }
             },
         };
@@ -126,24 +161,93 @@ impl PageSource {
         debug_assert_eq!(page.addr().get() % PAGE_BYTES, 0);
         let mut state = self.lock();
         state.used_pages -= 1;
-        if state.idle.len() < IDLE_RESIDENT_MAX || self.huge.load(Ordering::Relaxed) {
+        if state.idle.len() < IDLE_RESIDENT_MAX || self.is_huge(&state) {
             state.idle.push(page);
         } else {
-            release(page);
+            release(page, PAGE_BYTES);
             state.released.push(page);
         }
     }
 
-    /// Gives the memory of all free pages back to the kernel. Returns how many bytes that were.
+    fn is_huge(&self, state: &State) -> bool {
+        self.huge.load(Ordering::Relaxed) || state.mapped_pages >= HUGE_FROM_PAGES
+    }
+
+    /// Gives the memory of all free pages back to the kernel; granules that are free as a whole can then be taken as
+    /// such. Others take pages meanwhile. Returns how many bytes went back.
     pub fn purge(&self) -> usize {
-        let mut state = self.lock();
-        let idle = std::mem::take(&mut state.idle);
-        for page in &idle {
-            release(*page);
-        }
+        let mut idle = std::mem::take(&mut self.lock().idle);
+        idle.sort_unstable();
         let bytes = idle.len() * PAGE_BYTES;
-        state.released.extend(idle);
+        // Pages that follow each other within a granule go together: each call may have to break up a huge page.
+        for run in idle.chunk_by(|a, b| {
+            b.addr().get() - a.addr().get() == PAGE_BYTES && b.addr().get() % GRANULE_BYTES != 0
+        }) {
+            release(run[0], run.len() * PAGE_BYTES);
+            let mut state = self.lock();
+            if run.len() == GRANULE_PAGES {
+                state.untouched.push(run[0]);
+            } else {
+                state.released.extend(run);
+            }
+        }
         bytes
+    }
+
+    /// Touches granules ahead of need until as many are ready as the demand asks for. For the keeper thread.
+    pub(crate) fn prepare(&self) {
+        loop {
+            let granule = {
+                let mut state = self.lock();
+                if !self.is_huge(&state) || state.ready.len() >= state.ready_wanted {
+                    return;
+                }
+                // Address space too is kept ahead: mapping it would have to wait for populating to end.
+                if state.untouched.len() >= UNTOUCHED_MIN { state.untouched.pop() } else { None }
+            };
+            match granule {
+                Some(granule) => {
+                    populate_huge(granule.as_ptr());
+                    self.lock().ready.push(granule);
+                }
+                None => match map_region() {
+                    Ok(region) => self.lock().add_region(region),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    /// A granule of small pages to be joined, the newest first. For the keeper thread.
+    pub(crate) fn take_small(&self) -> Option<NonNull<u8>> {
+        let mut state = self.lock();
+        if self.is_huge(&state) { state.small.pop() } else { None }
+    }
+
+    /// Granules taken so far: whoever finds the number changed knows that there is demand.
+    pub(crate) fn granules_taken(&self) -> u64 {
+        self.lock().granules_taken
+    }
+
+    /// Lets the granules that were touched ahead go, unless some were taken since there were `taken`.
+    pub(crate) fn relax(&self, taken: u64) {
+        let ready = {
+            let mut state = self.lock();
+            if state.granules_taken != taken {
+                return;
+            }
+            state.ready_wanted = READY_MIN;
+            std::mem::take(&mut state.ready)
+        };
+        for granule in &ready {
+            release(*granule, GRANULE_BYTES);
+        }
+        self.lock().untouched.extend(ready);
+    }
+
+    /// Granules touched ahead of need and not taken yet.
+    pub fn ready_granules(&self) -> usize {
+        self.lock().ready.len()
     }
 
     /// What is mapped, used and free at this moment.
@@ -165,23 +269,49 @@ impl Default for PageSource {
 }
 
 impl State {
-    /// The next page that was never used, from a new region if need be.
-    fn carve(&mut self, huge: bool) -> io::Result<NonNull<u8>> {
+    /// The next page that was never used, from a new granule if need be.
+    fn carve(&mut self) -> io::Result<NonNull<u8>> {
         if self.fresh_pages == 0 {
-            self.fresh = map_region(huge)?.as_ptr();
-            self.fresh_pages = REGION_BYTES / PAGE_BYTES;
-            self.mapped_pages += self.fresh_pages;
+            let granule = match self.ready.pop() {
+                Some(granule) => granule,
+                None => {
+                    // Taken faster than the keeper delivers.
+                    self.ready_wanted = (self.ready_wanted * 2).min(READY_MAX);
+                    let granule = self.untouched_granule()?;
+                    self.small.push(granule);
+                    granule
+                }
+            };
+            self.granules_taken += 1;
+            self.fresh = granule.as_ptr();
+            self.fresh_pages = GRANULE_PAGES;
         }
         let page = NonNull::new(self.fresh).ok_or(io::ErrorKind::OutOfMemory)?;
-        // SAFETY: at least one page of the region is left, so this stays within it or one past its end.
+        // SAFETY: at least one page of the granule is left, so this stays within it or one past its end.
         self.fresh = unsafe { self.fresh.add(PAGE_BYTES) };
         self.fresh_pages -= 1;
         Ok(page)
     }
+
+    fn untouched_granule(&mut self) -> io::Result<NonNull<u8>> {
+        if let Some(granule) = self.untouched.pop() {
+            return Ok(granule);
+        }
+        let region = map_region()?;
+        self.add_region(region);
+        self.untouched.pop().ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    fn add_region(&mut self, region: NonNull<u8>) {
+        self.mapped_pages += REGION_BYTES / PAGE_BYTES;
+        // SAFETY: a region is two granules long.
+        self.untouched.push(unsafe { region.add(GRANULE_BYTES) });
+        self.untouched.push(region);
+    }
 }
 
 /// Maps a region aligned to its size by mapping twice as much and cutting off both ends.
-fn map_region(huge: bool) -> io::Result<NonNull<u8>> {
+fn map_region() -> io::Result<NonNull<u8>> {
     let length = 2 * REGION_BYTES;
     // SAFETY: a new anonymous mapping at an address the kernel chooses touches nothing that exists.
     let base = unsafe {
@@ -209,16 +339,35 @@ fn map_region(huge: bool) -> io::Result<NonNull<u8>> {
             check(unsafe { libc::munmap(start.cast(), bytes) })?;
         }
     }
-    let advice = if huge { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
     // SAFETY: the region is ours. Fails on kernels built without huge pages, where there is nothing to choose.
-    let _ = unsafe { libc::madvise(region.cast(), REGION_BYTES, advice) };
+    let _ = unsafe { libc::madvise(region.cast(), REGION_BYTES, libc::MADV_NOHUGEPAGE) };
     NonNull::new(region).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Gives the memory behind a free page back; it reads as zero afterwards.
-fn release(page: NonNull<u8>) {
-    // SAFETY: the page is free, nothing refers to its contents. Failure leaves it resident, which is harmless.
-    let _ = unsafe { libc::madvise(page.as_ptr().cast(), PAGE_BYTES, libc::MADV_DONTNEED) };
+/// Gives the memory behind free pages back; it reads as zero afterwards.
+fn release(page: NonNull<u8>, bytes: usize) {
+    // SAFETY: the pages are free, nothing refers to their contents. Failure leaves them resident, which is harmless.
+    let _ = unsafe { libc::madvise(page.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
+}
+
+/// Makes a granule that nobody has touched one huge page, if the kernel has one, and resident. Contents stay. Kernels
+/// before 5.14 leave it to the first touch.
+pub(crate) fn populate_huge(granule: *mut u8) {
+    // SAFETY: neither advice changes contents; what is not mapped is an error and nothing else.
+    unsafe {
+        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_HUGEPAGE);
+        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_POPULATE_WRITE);
+    }
+}
+
+/// Makes a huge page of a granule of small ones, whose contents stay; who touches it meanwhile waits. `false` when the
+/// kernel cannot (before 6.1) or has none.
+pub(crate) fn join_small(granule: *mut u8) -> bool {
+    // SAFETY: neither advice changes contents.
+    unsafe {
+        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_HUGEPAGE);
+        libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_COLLAPSE) == 0
+    }
 }
 
 #[cfg(test)]
@@ -282,6 +431,47 @@ mod tests {
         }
         assert_eq!(source.counts().idle_resident, 40);
         assert_eq!(source.purge(), 40 * PAGE_BYTES);
+        let counts = source.counts();
+        assert_eq!(counts.idle_resident, 0);
+        assert_eq!(counts.released, 8, "a whole granule is as good as new");
+    }
+
+    #[test]
+    fn granules_are_made_ready_on_demand_and_let_go_without_it() {
+        let source = PageSource::new();
+        source.set_huge_pages(true);
+        touch(source.alloc_page().unwrap(), 1);
+        source.prepare();
+        assert_eq!(source.ready_granules(), 2, "none was ready for the first page, so more are kept");
+        source.relax(0);
+        assert_eq!(source.ready_granules(), 2, "there was demand since");
+        let mapped = source.counts().mapped;
+        let pages: Vec<_> = (0..GRANULE_PAGES).map(|_| source.alloc_page().unwrap()).collect();
+        assert_eq!(source.counts().mapped, mapped);
+        assert_eq!(source.ready_granules(), 1, "a ready one was taken");
+        for (index, page) in pages.iter().enumerate() {
+            touch(*page, index as u8);
+        }
+        source.prepare();
+        source.relax(source.granules_taken());
+        assert_eq!(source.ready_granules(), 0, "nobody took one since");
+        source.prepare();
+        assert_eq!(source.ready_granules(), 1, "as many as without demand");
+        assert!(pages.iter().enumerate().all(|(index, page)| first_byte(*page) == index as u8));
+    }
+
+    #[test]
+    fn joining_small_pages_keeps_their_contents() {
+        let source = PageSource::new();
+        source.set_huge_pages(true);
+        let pages: Vec<_> = (0..GRANULE_PAGES).map(|_| source.alloc_page().unwrap()).collect();
+        for (index, page) in pages.iter().enumerate() {
+            touch(*page, index as u8);
+        }
+        let granule = source.take_small().expect("no granule was ready");
+        join_small(granule.as_ptr());
+        assert!(pages.iter().enumerate().all(|(index, page)| first_byte(*page) == index as u8));
+        assert_eq!(source.take_small(), None);
     }
 
     #[test]

@@ -41,6 +41,15 @@ pub fn affinity() -> io::Result<Vec<usize>> {
         .collect())
 }
 
+/// Lets the calling thread run only where a processor has nothing else to do, and gives way at once to whoever wakes up
+/// there (`SCHED_IDLE`).
+pub fn give_way() {
+    // SAFETY: all-zero is a valid parameter, and the only one for this policy.
+    let parameter: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: `parameter` is readable; 0 is the calling thread. Lowering is always allowed.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &parameter) };
+}
+
 /// Kernel's number of the calling thread.
 pub fn id() -> u32 {
     // SAFETY: takes no pointers.

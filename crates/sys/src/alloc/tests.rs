@@ -96,8 +96,8 @@ fn zeroed_blocks_are_zero_and_growing_keeps_content() {
 #[test]
 fn purge_delay_is_the_option_meant() {
     // The library's default, which would differ if the numbering had moved.
-    assert_eq!(purge_delay_ms(), 1000);
+    assert_eq!(purge_delay_ms(), PURGE_BY_KEEPER_MS);
     set_purge_delay_ms(250);
     assert_eq!(purge_delay_ms(), 250);
-    set_purge_delay_ms(1000);
+    set_purge_delay_ms(PURGE_BY_KEEPER_MS);
 }

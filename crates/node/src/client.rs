@@ -99,6 +99,10 @@ pub struct Meta {
     pub is_unix: bool,
     /// Commands run.
     pub commands: u64,
+    /// Commands run when connections were balanced last.
+    pub commands_at_balance: u64,
+    /// Commands run in the second before that.
+    pub commands_per_second: u64,
     /// Bytes received.
     pub net_in_bytes: u64,
     /// Bytes sent.

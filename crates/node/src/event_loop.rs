@@ -5,6 +5,7 @@
 //! nearer one are asked for, so that cache misses overlap with work. Prefetching is a hint: execution looks everything
 //! up again, in each connection's order.
 
+mod balance;
 mod batch;
 mod input;
 mod output;
@@ -55,6 +56,8 @@ pub struct IoThread {
     spare_in: Vec<Vec<u8>>,
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
+    /// The connection that is to go to another thread.
+    moving: Option<balance::Move>,
     next_cron_ns: u64,
     /// When the first waiting client gives up.
     next_timeout_ns: Option<u64>,
@@ -84,6 +87,7 @@ impl IoThread {
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
+            moving: None,
             next_cron_ns: 0,
             next_timeout_ns: None,
             held: Vec::new(),
@@ -132,6 +136,9 @@ impl IoThread {
             self.flush(&mut state, &moment);
             state.local.collect_garbage();
             self.start_jobs(&mut state);
+            if self.moving.is_some() {
+                self.go_on_moving(&mut state, &moment);
+            }
             let now_ns = mono_ns();
             if now_ns >= self.next_cron_ns {
                 self.cron(&mut state, &moment, now_ns);
@@ -148,6 +155,9 @@ impl IoThread {
     fn timeout(&self) -> Option<Duration> {
         if !self.ready.is_empty() || self.has_slices {
             return Some(Duration::ZERO);
+        }
+        if self.moving.is_some() {
+            return Some(Duration::from_millis(1));
         }
         if self.has_parked {
             // Clients parked on a shard: its release wakes us; this is for the case that the holder was cut short.
@@ -235,6 +245,7 @@ impl IoThread {
         for mail in mailbox.take() {
             match mail {
                 Mail::Accepted { fd, peer, is_unix } => self.adopt(state, fd, peer, is_unix, moment),
+                Mail::Moved(client) => self.adopt_moved(state, client, moment),
                 Mail::Reply { token, bytes } => {
                     let Some(slot) = state.clients.slot_of(token) else { continue };
                     let Some(client) = state.clients.get_mut(slot) else { continue };
@@ -334,6 +345,9 @@ impl IoThread {
         }
         for slot in outcome.closing {
             self.close(state, slot, moment);
+        }
+        if self.cron_ticks % hz == 0 && self.node.threads.len() > 1 {
+            self.balance(state, moment);
         }
         if self.cron_ticks % hz == 0 {
             self.spare_in.truncate(SPARE_BUFFERS / 4);

@@ -184,6 +184,8 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
             last_command: u16::MAX,
             is_unix,
             commands: 0,
+            commands_at_balance: 0,
+            commands_per_second: 0,
             net_in_bytes: 0,
             net_out_bytes: 0,
             killed: false,

@@ -18,6 +18,8 @@ pub enum Mail {
         /// It came through the unix socket.
         is_unix: bool,
     },
+    /// A connection that another thread gives away.
+    Moved(Box<crate::client::Client>),
     /// A worker's reply for the client with this token.
     Reply {
         /// The client.

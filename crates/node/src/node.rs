@@ -27,6 +27,8 @@ pub struct Thread {
     pub mailbox: Mailbox,
     /// Connections it has, for the choice of where a new one goes.
     pub connections: AtomicUsize,
+    /// Commands it ran in the last second, for the balance between threads.
+    pub commands_per_second: AtomicU64,
     state: Mutex<ThreadState>,
 }
 
@@ -124,6 +126,7 @@ impl Node {
                 Ok(Thread {
                     mailbox: Mailbox::new()?,
                     connections: AtomicUsize::new(0),
+                    commands_per_second: AtomicU64::new(0),
                     state: Mutex::new(ThreadState {
                         clients: Clients::default(),
                         local,

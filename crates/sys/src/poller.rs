@@ -71,6 +71,11 @@ pub trait Poller: Send {
     /// already on its way.
     fn pause_read(&mut self, fd: BorrowedFd<'_>, token: Token, paused: bool) -> io::Result<()>;
 
+    /// Whether nothing of a connection is in the poller's or the kernel's hands for it: no input fetched ahead, no output
+    /// taken and not sent. Then another poller can go on with it after [`Poller::remove`] and miss nothing. Comes about
+    /// some time after [`Poller::pause_read`], unless the peer keeps sending or does not read.
+    fn is_at_rest(&self, fd: BorrowedFd<'_>, token: Token) -> bool;
+
     /// Replaces `events` by what is ready, waiting at most `timeout` (`None`: for ever) if nothing is. Returns
     /// empty-handed when the time passed or a signal arrived. Every call must come from the same thread.
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
@@ -178,6 +183,10 @@ impl Poller for AnyPoller {
     #[inline]
     fn pause_read(&mut self, fd: BorrowedFd<'_>, token: Token, paused: bool) -> io::Result<()> {
         either!(self, poller => poller.pause_read(fd, token, paused))
+    }
+
+    fn is_at_rest(&self, fd: BorrowedFd<'_>, token: Token) -> bool {
+        either!(self, poller => poller.is_at_rest(fd, token))
     }
 
     #[inline]

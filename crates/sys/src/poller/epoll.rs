@@ -109,6 +109,11 @@ impl Poller for Epoll {
         self.update(fd, token, |interest| interest.paused = paused)
     }
 
+    /// Input stays in the socket until `recv`, output is with it after `send`.
+    fn is_at_rest(&self, _fd: BorrowedFd<'_>, _token: Token) -> bool {
+        true
+    }
+
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         events.clear();
         self.fetched.clear();

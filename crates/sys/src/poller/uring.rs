@@ -565,6 +565,10 @@ impl Poller for Uring {
         Ok(())
     }
 
+    fn is_at_rest(&self, fd: BorrowedFd<'_>, token: Token) -> bool {
+        self.slot(fd, token).is_ok_and(|slot| self.connections[slot as usize].is_at_rest())
+    }
+
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         events.clear();
         let mut timeout = timeout;

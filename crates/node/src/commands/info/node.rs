@@ -123,6 +123,7 @@ pub(super) fn clients(ctx: &mut NodeCtx<'_>, totals: &Totals, out: &mut String) 
     field(out, "paused_timeout_milliseconds", left_ms);
     field(out, "parked_clients", figures.parked);
     field(out, "total_parked_clients", totals.parked);
+    field(out, "total_moved_clients", totals.moved_connections);
 }
 
 /// `INFO persistence`.

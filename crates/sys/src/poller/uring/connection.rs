@@ -337,6 +337,15 @@ impl Connection {
         self.send_error == 0 && !self.in_flight && self.backlog_bytes() == 0
     }
 
+    /// Whether the kernel and the poller hold nothing of the connection.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.request == Request::Idle
+            && !self.has_input()
+            && self.is_drained()
+            && !self.eof
+            && self.recv_error == 0
+    }
+
     /// Whether silence about success will do: nobody waits for it.
     pub(super) fn may_send_quickly(&self) -> bool {
         self.live && !self.want_write && !self.socket_full

@@ -191,6 +191,9 @@ fn hasher(parameters: &Parameters, threads: u32) -> KeyHasher {
             [half(1), half(2)]
         }
     };
+    // The elements of collections are ordered by a hash with a key of its own, before the first of them exists.
+    let secret = structures::siphash::SipKey::new(seed[0], seed[1]);
+    structures::hashed::set_secret([secret.hash(b"elements"), secret.hash(b"of collections")]);
     let slots = parameters.get_enum(SHARDING) == "slot" || parameters.get_bool(CLUSTER);
     let sharding = if slots {
         Sharding::Slot

@@ -127,6 +127,15 @@ impl Blob {
         self.header == other.header
     }
 
+    /// Starts loading the first `len` bytes into the cache.
+    #[inline(always)]
+    pub fn prefetch(&self, len: usize) {
+        let address = self.header.as_ptr().addr();
+        for line in (0..len + HEADER_BYTES).step_by(64) {
+            sys::thread::prefetch_addr(address + line);
+        }
+    }
+
     /// The bytes to edit in place, unshared first. O(1), O(n) if shared.
     #[inline]
     pub fn make_mut(&mut self) -> &mut [u8] {
@@ -255,6 +264,47 @@ impl Blob {
         if self.capacity() > 64 && self.len() < self.capacity() / 2 {
             self.shrink_to_fit();
         }
+    }
+
+    /// Ends this reference. If it was the last, `last` sees the bytes before they are freed: for blobs whose bytes stand
+    /// for references of their own.
+    #[inline]
+    pub fn drop_with(mut self, last: impl FnOnce(&[u8])) {
+        if self.is_static() {
+            return;
+        }
+        if self.is_shared() {
+            let count = &self.head().count;
+            if count.fetch_sub(1, Ordering::Release) != 1 {
+                std::mem::forget(self);
+                return;
+            }
+            // Nobody else is left: the reference given back above is this one's again.
+            count.store(1, Ordering::Relaxed);
+            fence(Ordering::Acquire);
+        }
+        last(self.make_mut());
+    }
+
+    /// Turns the blob into a number, for structures that keep raw words. Give it back with [`Blob::from_bits`], or it
+    /// leaks.
+    #[inline]
+    pub fn into_bits(self) -> u64 {
+        let address = self.header.as_ptr().expose_provenance();
+        std::mem::forget(self);
+        address as u64
+    }
+
+    /// Takes back what [`Blob::into_bits`] gave.
+    ///
+    /// # Safety
+    /// `bits` must come from `into_bits` and be taken back once only. To look at a blob in place, wrap the result in
+    /// `ManuallyDrop`.
+    #[inline]
+    pub unsafe fn from_bits(bits: u64) -> Blob {
+        let header = std::ptr::with_exposed_provenance_mut::<Header>(bits as usize);
+        // SAFETY: the caller vouches that the address is that of a live blob's header.
+        Blob { header: unsafe { NonNull::new_unchecked(header) } }
     }
 
     #[inline(always)]
@@ -507,6 +557,36 @@ mod tests {
             }
             clones.iter().for_each(|(clone, then)| assert_eq!(&clone[..], &then[..]));
         }
+    }
+
+    #[test]
+    fn the_last_reference_sees_the_bytes() {
+        let blob = Blob::from_slice(b"bytes");
+        let (one, two) = (blob.clone(), blob.clone());
+        let mut seen = 0;
+        one.drop_with(|_| seen += 1);
+        Blob::new().drop_with(|_| seen += 1);
+        // SAFETY: taken back once.
+        unsafe { Blob::from_bits(two.into_bits()) }.drop_with(|_| seen += 1);
+        assert_eq!(seen, 0);
+        blob.drop_with(|bytes| seen += bytes.len());
+        assert_eq!(seen, 5);
+        // Of many threads, one is the last.
+        let last = std::sync::atomic::AtomicU32::new(0);
+        for _ in 0..200 {
+            let blob = Blob::from_slice(b"bytes");
+            let clones = [blob.clone(), blob.clone(), blob];
+            std::thread::scope(|scope| {
+                for clone in clones {
+                    scope.spawn(|| {
+                        clone.drop_with(|_| {
+                            last.fetch_add(1, Ordering::Relaxed);
+                        })
+                    });
+                }
+            });
+        }
+        assert_eq!(last.into_inner(), 200);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bits;
 pub mod blob;
 pub mod entry;
 pub mod hash;
+pub mod hashed;
 pub mod hll;
 pub mod intset;
 pub mod list;

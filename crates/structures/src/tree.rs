@@ -172,7 +172,12 @@ impl<L: Leaf> Tree<L> {
         key: L::Key,
         reaches: impl FnMut(&L) -> bool,
     ) -> Option<(&L, Option<L::Key>)> {
-        self.find(&mut ByKey { key, reaches }).map(|found| (found.leaf, found.bound))
+        self.find(&mut ByKey { key, reaches }).map(|found| (found.leaf, found.high))
+    }
+
+    /// As [`Tree::leaf_at_key`], with all that the search came to know. O(log n).
+    pub fn locate(&self, key: L::Key, reaches: impl FnMut(&L) -> bool) -> Option<Found<'_, L>> {
+        self.find(&mut ByKey { key, reaches })
     }
 
     /// The leaf that holds the element at `index`, and the element's position in it; `None` if there are not as many.
@@ -245,13 +250,14 @@ impl<L: Leaf> Tree<L> {
     #[inline]
     fn find<R: Route<L>>(&self, route: &mut R) -> Option<Found<'_, L>> {
         let mut node = self.root.as_ref()?.view();
-        let (mut start, mut bound) = (0, None);
+        let (mut start, mut high) = (0, None);
         loop {
             let index = route.pick(node);
             start += node.lens()[..index].iter().sum::<u64>();
-            bound = node.keys().get(index + 1).copied().or(bound);
+            high = node.keys().get(index + 1).copied().or(high);
             if node.level() == 0 {
-                return Some(Found { leaf: &node.leaves()[index], start: start as usize, bound });
+                let (leaf, low) = (&node.leaves()[index], node.keys()[index]);
+                return Some(Found { leaf, start: start as usize, low, high });
             }
             node = node.nodes()[index].view();
         }
@@ -259,10 +265,13 @@ impl<L: Leaf> Tree<L> {
 }
 
 /// What a search found.
-struct Found<'a, L: Leaf> {
-    leaf: &'a L,
-    /// Position of its first element.
-    start: usize,
-    /// Lower bound of the next leaf.
-    bound: Option<L::Key>,
+pub struct Found<'a, L: Leaf> {
+    /// The leaf.
+    pub leaf: &'a L,
+    /// Position of its first element in the tree.
+    pub start: usize,
+    /// No key in the leaf is below this, and none in the leaves before it above.
+    pub low: L::Key,
+    /// The lower bound of the next leaf, if there is one.
+    pub high: Option<L::Key>,
 }

@@ -358,9 +358,13 @@ fn walks_from_both_ends() {
             (index < 1000).then_some(index as u64)
         );
     }
-    let (leaf, bound) = tree.bounded_leaf_at_key(7, |_| true).expect("not empty");
-    assert!(leaf.0.iter().any(|item| item.0 == 7) && bound.is_some_and(|bound| bound > 7));
-    assert_eq!(tree.bounded_leaf_at_key(255, |_| true).map(|(_, bound)| bound), Some(None));
+    let Found { leaf, start, low, high } = tree.locate(7, |_| true).expect("not empty");
+    assert_eq!(
+        tree.leaf_at_index(start).map(|(leaf, within)| (leaf.0[0].1, within)),
+        Some((start as u64, 0))
+    );
+    assert!(leaf.0.iter().any(|item| item.0 == 7) && low <= 7 && high.is_some_and(|high| high > 7));
+    assert_eq!(tree.bounded_leaf_at_key(255, |_| true).map(|(_, high)| high), Some(None));
 }
 
 #[test]

@@ -59,6 +59,17 @@ impl Replies {
     }
 }
 
+/// Whether a reply is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Not yet.
+    None,
+    /// [`Client::receive`] will not have to wait: for a reply, or for what is none.
+    Reply,
+    /// None will come: the server has closed.
+    Closed,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
@@ -118,6 +129,25 @@ impl Client {
             _ => Vec::new(),
         };
         Replies { bytes: std::mem::replace(&mut self.input, rest), ends, finish }
+    }
+
+    /// Tells, without waiting, whether a whole reply has arrived.
+    pub fn arrival(&mut self) -> io::Result<Arrival> {
+        self.stream.set_nonblocking(true)?;
+        let closed = loop {
+            match self.fill() {
+                Ok(0) => break true,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
+                Err(_) => break true,
+            }
+        };
+        self.stream.set_nonblocking(false)?;
+        Ok(match Scanner::new(0).end(&self.input) {
+            Ok(None) if closed => Arrival::Closed,
+            Ok(None) => Arrival::None,
+            Ok(Some(_)) | Err(_) => Arrival::Reply,
+        })
     }
 
     /// Receives until what has arrived ends with `mark`, or until a close or a timeout. The mark is cut off.
@@ -249,6 +279,17 @@ mod tests {
         let replies = client.receive(2);
         assert_eq!((replies.finish, replies.len()), (Finish::Closed, 1));
         assert_eq!(replies.rest(), b"*1\r\n");
+    }
+
+    #[test]
+    fn arrival_is_told_without_waiting() {
+        let mut client = scripted(&[b"$2\r\na", b"b\r\n"]);
+        while client.arrival().unwrap() == Arrival::None {}
+        assert_eq!(client.arrival().unwrap(), Arrival::Reply);
+        assert_eq!(client.receive(1).bytes, b"$2\r\nab\r\n");
+        while client.arrival().unwrap() == Arrival::None {}
+        assert_eq!(client.arrival().unwrap(), Arrival::Closed);
+        assert_eq!(client.receive(1).finish, Finish::Closed);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Random commands against Brasa and valkey-server, replies compared byte for byte.
 //!
-//! `DIFFERENTIAL_COMMANDS` sets the size of each run (100,000), `DIFFERENTIAL_SEED` the seed (1). With
+//! `DIFFERENTIAL_COMMANDS` sets the size of each run (100,000; half as many again on collections),
+//! `DIFFERENTIAL_SEED` the seed (1). With
 //! `DIFFERENTIAL_RIGHT=valkey` the oracle is compared with itself, which checks the tester: it must find nothing.
 
 use testkit::differential::campaign::Campaign;
@@ -32,7 +33,8 @@ fn campaign(settings: Settings, brasa_args: &[&str]) -> Campaign {
         right: (kind, launch.clone()),
         settings,
         seed: number("DIFFERENTIAL_SEED", 1),
-        commands: number("DIFFERENTIAL_COMMANDS", 100_000),
+        // Until every command is there.
+        common: true,
         ..Campaign::new(launch)
     }
 }
@@ -60,18 +62,29 @@ fn sequences_that_failed_once() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-#[test]
-fn random_commands_with_hash_sharding() {
-    check(&campaign(Settings::default(), &[]));
+fn families(list: &str) -> Settings {
+    Settings { families: families::named(list).expect("these families exist"), ..Settings::default() }
+}
+
+/// Once with keys by hash, once by slot with most keys in one shard; each time other commands.
+fn check_twice(list: &str, commands: u64) {
+    let runs = [(false, &[] as &[&str]), (true, &["--key-sharding", "slot"])];
+    for (run, (hot_tag, arguments)) in runs.into_iter().enumerate() {
+        let mut campaign = campaign(Settings { hot_tag, ..families(list) }, arguments);
+        campaign.commands = commands;
+        campaign.seed = campaign.seed.wrapping_add(1000 * run as u64);
+        check(&campaign);
+    }
 }
 
 #[test]
-fn random_commands_with_slot_sharding_and_a_hot_tag() {
-    let settings = Settings { hot_tag: true, ..Settings::default() };
-    let mut campaign = campaign(settings, &["--key-sharding", "slot"]);
-    // Other commands than the run before.
-    campaign.seed = campaign.seed.wrapping_add(1000);
-    check(&campaign);
+fn random_commands_on_strings_and_the_node() {
+    check_twice(families::STRINGS, number("DIFFERENTIAL_COMMANDS", 100_000));
+}
+
+#[test]
+fn random_commands_on_collections() {
+    check_twice(families::COLLECTIONS, number("DIFFERENTIAL_COMMANDS", 100_000) * 3 / 2);
 }
 
 /// A tester that finds nothing proves nothing: two servers that differ must be told apart, in a few steps.

@@ -47,9 +47,9 @@ struct Arguments {
     /// Stop after this many kinds of failure; the rest of a failing sequence is left out.
     #[arg(long, default_value_t = 1)]
     failures: usize,
-    /// Also make a few keys of other types.
+    /// Leave out commands that only one of the servers has.
     #[arg(long)]
-    collections: bool,
+    common: bool,
     /// Let most keys share one {tag}.
     #[arg(long)]
     hot_tag: bool,
@@ -76,15 +76,16 @@ fn main() -> ExitCode {
         right: (arguments.right, launch(arguments.right)),
         settings: Settings {
             families,
-            collections: arguments.collections,
             hot_tag: arguments.hot_tag,
             sequence_length: arguments.sequence_length,
+            ..Settings::default()
         },
         seed: arguments.seed,
         commands: arguments.commands,
         only: arguments.only,
         minimise: arguments.minimise,
         survey: arguments.survey,
+        common: arguments.common,
         failures_max: arguments.failures,
     };
     let outcome = match campaign.run() {

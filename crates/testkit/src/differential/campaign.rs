@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::coverage::Coverage;
-use super::families;
+use super::families::{self, Family};
 use super::generate::{Gen, Settings, sequence_seed};
 use super::minimise::minimise;
 use super::pair::{Mismatch, Pair};
@@ -37,6 +37,8 @@ pub struct Campaign {
     pub minimise: bool,
     /// Whether to go on after mismatches and to list them by kind.
     pub survey: bool,
+    /// Whether commands that only one of the servers has are left out.
+    pub common: bool,
     /// After how many kinds of failure to stop. What follows a mismatch in its sequence is never looked at.
     pub failures_max: usize,
 }
@@ -66,26 +68,39 @@ impl Campaign {
             only: None,
             minimise: true,
             survey: false,
+            common: false,
             failures_max: 1,
         }
     }
 
     /// Starts both servers, asks the left one what there is to cover.
-    fn start(&self) -> Result<(Pair, Coverage), PairError> {
-        let mut pair = Pair::start(self.left.clone(), self.right.clone())?;
+    fn start(&self) -> Result<(Pair, Coverage, Settings), PairError> {
+        let mut sides = [self.left.clone(), self.right.clone()];
+        if self.settings.families.iter().any(|family| family.waits) {
+            // Valkey looks for timeouts that have passed once per tick.
+            sides = sides.map(|(kind, launch)| (kind, launch.args(["--hz", "500"])));
+        }
+        let [left, right] = sides;
+        let mut pair = Pair::start(left, right)?;
+        let mut settings = self.settings.clone();
+        if self.common {
+            settings.missing = pair.not_common()?;
+        }
         let docs = pair.docs()?;
-        let coverage = match Value::parse(&docs) {
-            Some(value) if !value.is_error() => Coverage::from_docs(&value, &self.settings.families),
+        let of = |families: &[&'static Family]| match Value::parse(&docs) {
+            Some(value) if !value.is_error() => Coverage::from_docs(&value, families, &settings.missing),
             _ => Coverage::default(),
         };
-        pair.set_stage(coverage.command_names());
-        Ok((pair, coverage))
+        let everything: Vec<&'static Family> = families::ALL.iter().collect();
+        pair.set_stage(of(&everything).command_names());
+        let coverage = of(&settings.families);
+        Ok((pair, coverage, settings))
     }
 
     /// Runs it.
     pub fn run(&self) -> Result<Outcome, PairError> {
         let began = Instant::now();
-        let (mut pair, mut coverage) = self.start()?;
+        let (mut pair, mut coverage, settings) = self.start()?;
         let mut reports: Vec<String> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut kinds: BTreeMap<String, (usize, String)> = BTreeMap::new();
@@ -95,7 +110,7 @@ impl Campaign {
         let mut index = self.only.unwrap_or(0);
         while coverage.total() < self.commands {
             let seed = sequence_seed(self.seed, index);
-            let steps = Gen::sequence(&self.settings, seed);
+            let steps = Gen::sequence(&settings, seed);
             let found = pair.run(&steps, &mut coverage)?;
             if self.survey {
                 for mismatch in pair.take_survey().into_iter().chain(found) {
@@ -123,7 +138,7 @@ impl Campaign {
 
     /// Replays a known case. The error of `Ok(Some(_))` is the report.
     pub fn replay(&self, regression: &Regression) -> Result<Option<String>, PairError> {
-        let (mut pair, _) = self.start()?;
+        let (mut pair, _, own) = self.start()?;
         let steps = match &regression.case {
             Case::Script(lines) => lines
                 .iter()
@@ -133,7 +148,7 @@ impl Campaign {
                 let settings = Settings {
                     families: families::named(families).expect("regressions name families that exist"),
                     sequence_length: *count,
-                    ..self.settings.clone()
+                    ..own
                 };
                 Gen::sequence(&settings, *seed)
             }
@@ -152,7 +167,7 @@ impl Campaign {
     ) -> Result<String, PairError> {
         let names: Vec<&str> = self.settings.families.iter().map(|family| family.name).collect();
         let mut text = format!(
-            "{} and {} differ: campaign seed {}, sequence {index} (its own seed {seed}), step {} of {}, families {}{}{}\n",
+            "{} and {} differ: campaign seed {}, sequence {index} (its own seed {seed}), step {} of {}, families {}{}\n",
             self.left.0.name(),
             self.right.0.name(),
             self.seed,
@@ -160,7 +175,6 @@ impl Campaign {
             steps.len(),
             names.join(","),
             if self.settings.hot_tag { ", hot tag" } else { "" },
-            if self.settings.collections { ", collections" } else { "" },
         );
         text += &describe(steps, &mismatch);
         if self.minimise {

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use super::differences::Call;
 use crate::reply::{Value, escape};
 
-type Outcome = Result<(), String>;
+/// What is wrong, if anything.
+pub(super) type Outcome = Result<(), String>;
 
-fn check(holds: bool, what: &str) -> Outcome {
+pub(super) fn check(holds: bool, what: &str) -> Outcome {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
@@ -21,7 +22,7 @@ fn within(left: &Value, right: &Value, tolerance: i64) -> Outcome {
     )
 }
 
-fn same_type(left: &Value, right: &Value) -> Outcome {
+pub(super) fn same_type(left: &Value, right: &Value) -> Outcome {
     check(left.kind == right.kind && left.null == right.null, "the type of reply differs")
 }
 
@@ -96,7 +97,7 @@ pub fn scan(_: &Call, left: &Value, right: &Value) -> Outcome {
 }
 
 /// Says on which line two texts first differ: in which words, when there are as many on both sides.
-fn same_text(left: &str, right: &str) -> Outcome {
+pub(super) fn same_text(left: &str, right: &str) -> Outcome {
     for (l, r) in left.lines().zip(right.lines()) {
         if l != r {
             let (words, others): (Vec<&str>, Vec<&str>) = (l.split(' ').collect(), r.split(' ').collect());
@@ -181,7 +182,7 @@ pub fn hello(call: &Call, left: &Value, right: &Value) -> Outcome {
 }
 
 /// A value as text that tells types and structure; sets and maps sorted.
-fn canonical(value: &Value) -> String {
+pub(super) fn canonical(value: &Value) -> String {
     let mut parts: Vec<String> = match value.kind {
         b'%' => {
             value.pairs().map(|(key, value)| format!("{}={}", canonical(key), canonical(value))).collect()
@@ -263,7 +264,6 @@ pub fn latency_histogram(call: &Call, left: &Value, right: &Value) -> Outcome {
     let text = |value: &Value| {
         let mut lines: Vec<String> = value
             .pairs()
-            .filter(|(name, _)| !call.brasa || name.text != b"config|get")
             // Valkey calls CONFIG GET itself when FUNCTION FLUSH sets up its interpreter anew.
             .filter(|(name, _)| !call.brasa || name.text != b"config|get")
             .map(|(name, fields)| {

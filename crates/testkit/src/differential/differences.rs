@@ -5,6 +5,7 @@
 //! words with NUL bytes in them and for one more eviction policy (see [`compare`]), and an error on one side only is always a difference.
 
 use super::comparators as compare_by;
+use super::unordered;
 use crate::reply::Value;
 
 /// The command whose replies are compared.
@@ -48,6 +49,9 @@ const ORDER: &str = "the order of a hash table is nobody's promise";
 const RANDOM: &str = "random by definition";
 const PROSE: &str = "free text: clients show it to people, and ours is our own";
 const IDENTITY: &str = "ids, ports, addresses, ages and buffer sizes belong to one server";
+const WALK: &str = "cursor and order of one call; whole walks are compared by `!scan` steps";
+const PLACES: &str = "without ASC, DESC or COUNT in the order of cells; with ANY whichever are found first";
+const UNSORTED: &str = "with `BY nosort` the order of a hash table; equal texts in any order";
 const MEASURED: &str = "measured: memory, time";
 const STAGE: &str = "commands of later stages are not there yet; those of this stage must be";
 
@@ -97,6 +101,38 @@ pub const DIFFERENCES: &[Difference] = &[
     row("COMMAND INFO", compare_by::command_info, ORDER),
     row("COMMAND DOCS", compare_by::command_docs, ORDER),
     row("COMMAND LIST", compare_by::command_list, ORDER),
+    row("SMEMBERS", unordered::same_rows, ORDER),
+    row("SINTER", unordered::same_rows, ORDER),
+    row("SUNION", unordered::same_rows, ORDER),
+    row("SDIFF", unordered::same_rows, ORDER),
+    row("HKEYS", unordered::same_rows, ORDER),
+    row("HVALS", unordered::same_rows, ORDER),
+    row("HGETALL", unordered::same_pairs, ORDER),
+    row("HSCAN", unordered::scan_of_key, WALK),
+    row("SSCAN", unordered::scan_of_key, WALK),
+    row("ZSCAN", unordered::scan_of_key, WALK),
+    row("SRANDMEMBER", unordered::drawn, RANDOM),
+    row("HRANDFIELD", unordered::drawn, RANDOM),
+    row("ZRANDMEMBER", unordered::drawn, RANDOM),
+    row("SPOP", unordered::drawn, RANDOM),
+    row("HTTL", unordered::field_times, MOMENT),
+    row("HPTTL", unordered::field_times, MOMENT),
+    row("HEXPIRETIME", unordered::field_times, MOMENT),
+    row("HPEXPIRETIME", unordered::field_times, MOMENT),
+    row("GEOSEARCH", unordered::geo_search, PLACES),
+    row("GEORADIUS", unordered::geo_search, PLACES),
+    row("GEORADIUS_RO", unordered::geo_search, PLACES),
+    row("GEORADIUSBYMEMBER", unordered::geo_search, PLACES),
+    row("GEORADIUSBYMEMBER_RO", unordered::geo_search, PLACES),
+    row("SORT", unordered::sort, UNSORTED),
+    row("SORT_RO", unordered::sort, UNSORTED),
+    row("XADD", unordered::new_id, "`*` takes the time of day"),
+    row("XPENDING", unordered::pending, MOMENT),
+    row("XINFO CONSUMERS", unordered::stream_info, MOMENT),
+    row("XINFO GROUPS", unordered::stream_info, MOMENT),
+    row("XINFO STREAM", unordered::stream_info, "instants; inner nodes of a tree that only Valkey has"),
+    ours("XGROUP HELP", compare_by::same_kind, PROSE),
+    ours("XINFO HELP", compare_by::same_kind, PROSE),
     ours("COMMAND COUNT", compare_by::same_kind, STAGE),
     ours("OBJECT HELP", compare_by::same_kind, PROSE),
     ours("CLIENT HELP", compare_by::same_kind, PROSE),
@@ -127,6 +163,8 @@ pub fn command_name(argv: &[Vec<u8>]) -> String {
         "COMMANDLOG",
         "FUNCTION",
         "PFDEBUG",
+        "XGROUP",
+        "XINFO",
     ];
     let name = word(0);
     if argv.len() > 1 && containers.contains(&name.as_str()) { format!("{name} {}", word(1)) } else { name }

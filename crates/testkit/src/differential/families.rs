@@ -6,11 +6,19 @@
 use super::generate::Gen;
 
 pub mod bitmap;
+pub mod blocking;
 pub mod connection;
 pub mod generic;
+pub mod geo;
+pub mod hash;
 pub mod hyperloglog;
+pub mod list;
 pub mod protocol;
 pub mod server;
+pub mod set;
+pub mod sort;
+pub mod sorted_set;
+pub mod stream;
 pub mod string;
 pub mod transactions;
 
@@ -23,6 +31,8 @@ pub struct Family {
     pub group: &'static str,
     /// How often it is drawn, in proportion to the others.
     pub weight: usize,
+    /// Whether clients wait in it, which needs more of them.
+    pub waits: bool,
     /// Its generators.
     pub generators: &'static [Generator],
 }
@@ -51,7 +61,19 @@ pub const ALL: &[Family] = &[
     hyperloglog::FAMILY,
     server::FAMILY,
     protocol::FAMILY,
+    hash::FAMILY,
+    list::FAMILY,
+    set::FAMILY,
+    sorted_set::FAMILY,
+    geo::FAMILY,
+    stream::FAMILY,
 ];
+
+/// Names of the families that work on strings and on the node.
+pub const STRINGS: &str = "string,generic,connection,transactions,bitmap,hyperloglog,server,protocol";
+
+/// Names of the families that work on collections, with those that work on every key.
+pub const COLLECTIONS: &str = "hash,list,set,sorted_set,geo,stream,generic,transactions";
 
 /// The families named in a list such as `string,generic`. The error lists the names there are.
 pub fn named(list: &str) -> Result<Vec<&'static Family>, String> {

@@ -2,14 +2,15 @@
 //!
 //! Runs of commands by one client travel in one pipeline per server; both servers work on it at the same time.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
 use super::coverage::Coverage;
 use super::differences::{self, Call};
 use super::side::{PairError, Side, tail};
-use super::step::{Action, Step, Word};
-use crate::client::{Client, Finish, Replies, encode};
+use super::step::{Action, LetGo, Step, Word};
+use crate::client::{Finish, Replies, encode};
 use crate::reply::{Scanner, Value};
 use crate::server::{Kind, Launch};
 
@@ -23,8 +24,21 @@ const SENTINEL: &[u8] = b"end-of-raw-7f3a";
 /// How long a `!raw` step may take: what follows it may never come.
 const RAW_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// Clients of a sequence, at most.
-pub const CLIENTS: usize = 3;
+/// How many clients a sequence has. No more are connected: Valkey lists five clients in the order in which they came,
+/// and more of them in an order that its timer turns.
+fn clients_of(steps: &[Step]) -> usize {
+    let named = |word: &Word| match word {
+        Word::ClientId(client) | Word::ClientAddress(client) => *client,
+        _ => 0,
+    };
+    let of_step = |step: &Step| match &step.action {
+        Action::Command(words) | Action::Send(words) => {
+            words.iter().map(named).max().unwrap_or(0).max(step.client)
+        }
+        _ => step.client,
+    };
+    1 + steps.iter().map(of_step).max().unwrap_or(0)
+}
 
 /// Where the two servers differed.
 #[derive(Debug, Clone)]
@@ -55,6 +69,8 @@ pub struct Pair {
     pub(super) right: Side,
     /// Commands that each client has queued in a transaction.
     queued: Vec<Vec<Vec<Vec<u8>>>>,
+    /// What each client has sent whose reply has not been taken.
+    pub(super) sent: Vec<Option<Vec<Vec<u8>>>>,
     /// Names of commands and subcommands that belong to what is compared.
     stage: Vec<String>,
     /// With it, a mismatch is noted here and the sequence goes on.
@@ -65,13 +81,27 @@ impl Pair {
     /// Starts both.
     pub fn start(left: (Kind, Launch), right: (Kind, Launch)) -> Result<Self, PairError> {
         let (left, right) = (Side::start(left.0, left.1)?, Side::start(right.0, right.1)?);
-        Ok(Pair { left, right, queued: Vec::new(), stage: Vec::new(), survey: None })
+        Ok(Pair { left, right, queued: Vec::new(), sent: Vec::new(), stage: Vec::new(), survey: None })
     }
 
     /// COMMAND DOCS of the left server, which is the oracle.
     pub fn docs(&mut self) -> Result<Vec<u8>, PairError> {
         let reply = self.left.admin().and_then(|admin| admin.command(&["COMMAND", "DOCS"]));
         reply.map_err(|error| self.left.lost(error))
+    }
+
+    /// Commands and subcommands (`XGROUP|CREATE`) that only one of the servers has.
+    pub fn not_common(&mut self) -> Result<BTreeSet<String>, PairError> {
+        let mut names = Vec::new();
+        for side in [&mut self.left, &mut self.right] {
+            let reply = side.admin().and_then(|admin| admin.command(&["COMMAND", "LIST"]));
+            let reply = reply.map_err(|error| side.lost(error))?;
+            let list = Value::parse(&reply).map_or_else(BTreeSet::new, |value| {
+                value.items.iter().map(|name| String::from_utf8_lossy(name.text).to_uppercase()).collect()
+            });
+            names.push(list);
+        }
+        Ok(names[0].symmetric_difference(&names[1]).cloned().collect())
     }
 
     /// Sets which commands COMMAND and its kin are compared for.
@@ -91,11 +121,13 @@ impl Pair {
 
     /// Runs a whole sequence on fresh connections and an empty keyspace, then compares the state.
     pub fn run(&mut self, steps: &[Step], coverage: &mut Coverage) -> Result<Option<Mismatch>, PairError> {
+        let clients = clients_of(steps);
         for side in [&mut self.left, &mut self.right] {
             side.revive()?;
-            side.reset(CLIENTS).map_err(|error| side.lost(error))?;
+            side.reset(clients).map_err(|error| side.lost(error))?;
         }
-        self.queued = vec![Vec::new(); CLIENTS];
+        self.queued = vec![Vec::new(); clients];
+        self.sent = vec![None; clients];
         let result = match self.run_steps(steps, coverage) {
             Ok(None) => self.compare_state(steps.len()),
             other => other,
@@ -134,15 +166,30 @@ impl Pair {
             let found = self.run_step(steps, &mut index, coverage).map_err(|error| {
                 io::Error::new(error.kind(), format!("step {index}, {}: {error}", step.line(100)))
             })?;
-            if let Some(mismatch) = found {
-                match &mut self.survey {
-                    Some(seen) => seen.push(mismatch),
-                    None => return Ok(Some(mismatch)),
-                }
+            if let Some(mismatch) = self.collect(found) {
+                return Ok(Some(mismatch));
             }
             index += 1;
         }
+        // Nobody waits while the state is compared.
+        for client in 0..self.sent.len() {
+            let found = self.run_await(client, LetGo::Error, steps.len(), coverage)?;
+            if let Some(mismatch) = self.collect(found) {
+                return Ok(Some(mismatch));
+            }
+        }
         Ok(None)
+    }
+
+    /// Keeps a mismatch for the survey, if there is one; else gives it back.
+    fn collect(&mut self, found: Option<Mismatch>) -> Option<Mismatch> {
+        match &mut self.survey {
+            Some(seen) => {
+                seen.extend(found);
+                None
+            }
+            None => found,
+        }
     }
 
     /// Runs the step at `index`, and those after it that travel in the same pipeline: `index` becomes the last one's.
@@ -153,6 +200,12 @@ impl Pair {
         coverage: &mut Coverage,
     ) -> io::Result<Option<Mismatch>> {
         let (first, step) = (*index, &steps[*index]);
+        // Who waits can do nothing else; a sequence that was cut down may want it to.
+        if !matches!(step.action, Action::Await(_) | Action::Reconnect)
+            && let Some(mismatch) = self.run_await(step.client, LetGo::Error, first, coverage)?
+        {
+            return Ok(Some(mismatch));
+        }
         match &step.action {
             Action::Command(_) => {
                 let end = batch_end(steps, first);
@@ -160,7 +213,10 @@ impl Pair {
                 self.run_batch(&steps[first..end], first, coverage)
             }
             Action::Raw(bytes) => self.run_raw(step.client, bytes, first, coverage),
-            Action::Scan(options) => self.run_scan(step.client, options, first, coverage),
+            Action::Scan(argv) => self.run_scan(step.client, argv, first, coverage),
+            Action::Sample(argv) => self.run_sample(step.client, argv, first, coverage),
+            Action::Send(words) => self.run_send(step.client, words, first, coverage),
+            Action::Await(let_go) => self.run_await(step.client, *let_go, first, coverage),
             Action::Pause { ms, key } => {
                 std::thread::sleep(Duration::from_millis(*ms));
                 let exists = Step {
@@ -174,8 +230,9 @@ impl Pair {
         }
     }
 
-    fn reopen(&mut self, client: usize) -> io::Result<()> {
+    pub(super) fn reopen(&mut self, client: usize) -> io::Result<()> {
         self.queued[client].clear();
+        self.sent[client] = None;
         self.left.reopen(client)?;
         self.right.reopen(client)
     }
@@ -232,9 +289,8 @@ impl Pair {
             let outcome = self.compare_reply(client, &argv, l, r, coverage);
             if let Err(mut mismatch) = outcome {
                 mismatch.step = first + index;
-                match &mut self.survey {
-                    Some(seen) => seen.push(*mismatch),
-                    None => return Ok(Some(*mismatch)),
+                if let Some(mismatch) = self.collect(Some(*mismatch)) {
+                    return Ok(Some(mismatch));
                 }
             }
         }
@@ -277,7 +333,7 @@ impl Pair {
     }
 
     /// Compares one reply; follows transactions, so that what EXEC returns is compared as what it is.
-    fn compare_reply(
+    pub(super) fn compare_reply(
         &mut self,
         client: usize,
         argv: &[Vec<u8>],
@@ -380,34 +436,6 @@ impl Pair {
         }
         Ok(outcome)
     }
-
-    /// Iterates both servers from cursor 0 to its return; the sets of keys must be the same.
-    fn run_scan(
-        &mut self,
-        client: usize,
-        options: &[Vec<u8>],
-        step: usize,
-        coverage: &mut Coverage,
-    ) -> io::Result<Option<Mismatch>> {
-        let mut left = scan_all(self.left.client(client)?, options);
-        let mut right = scan_all(self.right.client(client)?, options);
-        if left.is_err() && right.is_err() {
-            // Another client has killed this one since it last acted.
-            self.reopen(client)?;
-            left = scan_all(self.left.client(client)?, options);
-            right = scan_all(self.right.client(client)?, options);
-        }
-        let ((left, ok), (right, _)) = (left?, right?);
-        let mut argv = vec![b"SCAN".to_vec(), b"0".to_vec()];
-        argv.extend_from_slice(options);
-        coverage.count(&argv, ok);
-        if left == right {
-            return Ok(None);
-        }
-        let (left, right) = (left.join(&b"\r\n"[..]), right.join(&b"\r\n"[..]));
-        let what = "the keys that a whole iteration finds".into();
-        Ok(Some(Mismatch { step, command: "SCAN".into(), what, left, right }))
-    }
 }
 
 /// Where the pipeline that begins at `start` ends.
@@ -440,7 +468,13 @@ fn same_bytes(argv: &[Vec<u8>], left: &[u8], right: &[u8]) -> Result<(), Box<Mis
     if left == right { Ok(()) } else { Err(mismatch(argv, "replies differ".into(), left, right)) }
 }
 
-fn differing(command: &str, what: &str, step: usize, left: &Replies, right: &Replies) -> Option<Mismatch> {
+pub(super) fn differing(
+    command: &str,
+    what: &str,
+    step: usize,
+    left: &Replies,
+    right: &Replies,
+) -> Option<Mismatch> {
     if left.bytes == right.bytes && left.finish == right.finish {
         return None;
     }
@@ -465,25 +499,4 @@ fn count_raw(bytes: &[u8], coverage: &mut Coverage) {
         }
         start = end;
     }
-}
-
-/// The keys of a whole iteration, sorted, each once; or the reply that is none. The flag: whether it went well.
-fn scan_all(client: &mut Client, options: &[Vec<u8>]) -> io::Result<(Vec<Vec<u8>>, bool)> {
-    let mut cursor = b"0".to_vec();
-    let mut keys = Vec::new();
-    for _ in 0..100_000 {
-        let mut argv = vec![b"SCAN".to_vec(), cursor];
-        argv.extend_from_slice(options);
-        let reply = client.command(&argv)?;
-        let found = Value::parse(&reply).filter(|value| value.items.len() == 2);
-        let Some(found) = found else { return Ok((vec![reply], false)) };
-        keys.extend(found.items[1].items.iter().map(|key| key.text.to_vec()));
-        cursor = found.items[0].text.to_vec();
-        if cursor == b"0" {
-            keys.sort();
-            keys.dedup();
-            return Ok((keys, true));
-        }
-    }
-    Ok((vec![b"the cursor never came back to 0".to_vec()], false))
 }

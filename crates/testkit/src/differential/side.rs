@@ -96,6 +96,7 @@ impl Side {
         let defaults = self.defaults.clone();
         let admin = self.admin()?;
         let mut commands: Vec<Vec<&[u8]>> = [
+            "CLIENT UNPAUSE",
             "CONFIG SET import-mode no",
             "DEBUG SET-ACTIVE-EXPIRE 1",
             "FLUSHALL",

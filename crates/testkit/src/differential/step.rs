@@ -3,7 +3,11 @@
 //! A line is `<client> <word> ...`: words are bare or in double quotes with `\r \n \t \\ \" \xhh`, `<id:1>`,
 //! `<addr:1>` and `<laddr>` stand for what differs between the two servers. A leading `+` glues the line to the
 //! one before it: the minimiser keeps or deletes them together. Words that begin with `!` are no commands:
-//! `!raw BYTES`, `!scan OPTION...`, `!pause MS KEY`, `!reconnect`.
+//! `!raw BYTES`, `!scan COMMAND...`, `!sample COMMAND...`, `!send COMMAND...`, `!await [TIMEOUT|ERROR]`,
+//! `!pause MS KEY`, `!reconnect`.
+//!
+//! A command that may wait is sent by `!send` and its reply taken by a later `!await`, so that other clients can act
+//! between the two.
 
 use std::iter::Peekable;
 use std::str::Bytes;
@@ -30,8 +34,15 @@ pub enum Action {
     Command(Vec<Word>),
     /// Bytes as they are, which any number of replies or a close may follow.
     Raw(Vec<u8>),
-    /// A whole SCAN with these options: the keys found are compared as a set.
+    /// A whole walk by this command (SCAN, HSCAN, SSCAN, ZSCAN; without its cursor): what is found is compared as a
+    /// set.
     Scan(Vec<Vec<u8>>),
+    /// A read of random members (SRANDMEMBER and its kin): each server's must be in its collection.
+    Sample(Vec<Vec<u8>>),
+    /// A command whose reply may come later. Goes on once both servers have replied or have the client wait.
+    Send(Vec<Word>),
+    /// Takes the reply to what was sent, if it has not come before. A client that still waits is let go.
+    Await(LetGo),
     /// Sleeps `ms`, then reads the key: for a key that expires a few milliseconds ahead.
     Pause {
         /// How long.
@@ -41,6 +52,17 @@ pub enum Action {
     },
     /// The client closes its connection and opens another.
     Reconnect,
+}
+
+/// How `!await` lets a client go that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetGo {
+    /// Not within a short time: it has a timeout of its own.
+    ByItself,
+    /// `CLIENT UNBLOCK id TIMEOUT`.
+    Timeout,
+    /// `CLIENT UNBLOCK id ERROR`.
+    Error,
 }
 
 /// One step.
@@ -81,9 +103,12 @@ impl Step {
         let words: Vec<String> = match &self.action {
             Action::Command(words) => words.iter().map(|word| word_text(word, max)).collect(),
             Action::Raw(bytes) => vec!["!raw".into(), quote(bytes, max)],
-            Action::Scan(options) => {
-                std::iter::once("!scan".into()).chain(options.iter().map(|o| quote(o, max))).collect()
-            }
+            Action::Scan(argv) => marked("!scan", argv.iter().map(|word| quote(word, max))),
+            Action::Sample(argv) => marked("!sample", argv.iter().map(|word| quote(word, max))),
+            Action::Send(words) => marked("!send", words.iter().map(|word| word_text(word, max))),
+            Action::Await(LetGo::ByItself) => vec!["!await".into()],
+            Action::Await(LetGo::Timeout) => vec!["!await".into(), "TIMEOUT".into()],
+            Action::Await(LetGo::Error) => vec!["!await".into(), "ERROR".into()],
             Action::Pause { ms, key } => vec!["!pause".into(), ms.to_string(), quote(key, max)],
             Action::Reconnect => vec!["!reconnect".into()],
         };
@@ -106,7 +131,21 @@ impl Step {
         };
         let action = match text(0)?.as_slice() {
             b"!raw" => Action::Raw(text(1)?),
-            b"!scan" => Action::Scan((1..words.len()).map(text).collect::<Result<_, _>>()?),
+            b"!scan" | b"!sample" => {
+                let argv = (1..words.len().max(2)).map(text).collect::<Result<_, _>>()?;
+                if words[0] == Word::Bytes(b"!scan".into()) {
+                    Action::Scan(argv)
+                } else {
+                    Action::Sample(argv)
+                }
+            }
+            b"!send" => text(1).map(|_| Action::Send(words[1..].to_vec()))?,
+            b"!await" => Action::Await(match text(1).unwrap_or_default().as_slice() {
+                b"" if words.len() == 1 => LetGo::ByItself,
+                b"TIMEOUT" => LetGo::Timeout,
+                b"ERROR" => LetGo::Error,
+                _ => return Err(fault("TIMEOUT or ERROR")),
+            }),
             b"!pause" => {
                 let ms = String::from_utf8_lossy(&text(1)?).parse().map_err(|_| fault("no milliseconds"))?;
                 Action::Pause { ms, key: text(2)? }
@@ -116,6 +155,10 @@ impl Step {
         };
         Ok(Step { client, action, glued })
     }
+}
+
+fn marked(mark: &str, words: impl Iterator<Item = String>) -> Vec<String> {
+    std::iter::once(mark.to_owned()).chain(words).collect()
 }
 
 fn word_text(word: &Word, max: usize) -> String {
@@ -211,7 +254,12 @@ mod tests {
             command(vec![Word::Bytes(b"CLIENT".into()), Word::ClientId(2), Word::ServerAddress]),
             command(vec![Word::Bytes(b"<id:1>".into()), Word::ClientAddress(0)]),
             Step { client: 0, action: Action::Raw(b"*1\r\n".into()), glued: false },
-            Step { client: 0, action: Action::Scan(vec![b"TYPE".into(), b"string".into()]), glued: false },
+            Step { client: 0, action: Action::Scan(vec![b"SCAN".into(), b"TYPE".into()]), glued: false },
+            Step { client: 0, action: Action::Sample(vec![b"SPOP".into(), b"k".into()]), glued: false },
+            Step { client: 0, action: Action::Send(vec![Word::Bytes(b"BLPOP".into())]), glued: false },
+            Step { client: 0, action: Action::Await(LetGo::ByItself), glued: true },
+            Step { client: 0, action: Action::Await(LetGo::Timeout), glued: true },
+            Step { client: 0, action: Action::Await(LetGo::Error), glued: true },
             Step { client: 2, action: Action::Pause { ms: 20, key: b"k 1".into() }, glued: true },
             Step { client: 2, action: Action::Reconnect, glued: false },
         ];
@@ -222,7 +270,9 @@ mod tests {
 
     #[test]
     fn bad_lines_are_errors() {
-        for line in ["", "0", "x GET k", "0 \"open", "0 !pause x k", "0 !raw", "0 \"\\x0\""] {
+        for line in
+            ["", "0", "x GET k", "0 \"open", "0 !pause x k", "0 !raw", "0 !scan", "0 !await x", "0 \"\\x0\""]
+        {
             assert!(Step::parse(line).is_err(), "{line}");
         }
     }

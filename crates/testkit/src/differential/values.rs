@@ -21,15 +21,43 @@ pub enum Flavour {
     Hll,
     /// Strings short enough for LCS, whose cost is the product of two lengths.
     Short,
+    /// Hashes.
+    Hash,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sets of integers, as long as nothing else gets in.
+    Ints,
+    /// Sorted sets.
+    Zset,
+    /// Sorted sets whose members all have one score: what ranges of members are determined for.
+    Lex,
+    /// Sorted sets of places.
+    Geo,
+    /// Streams with small ids.
+    Stream,
+    /// Streams whose ids lie far ahead of the present.
+    Future,
 }
 
-const FLAVOURS: &[(Flavour, &str, usize)] = &[
-    (Flavour::Int, "n:", 6),
-    (Flavour::Float, "f:", 4),
-    (Flavour::Text, "s:", 8),
-    (Flavour::Bitmap, "b:", 6),
-    (Flavour::Hll, "h:", 6),
-    (Flavour::Short, "l:", 4),
+/// Each flavour's keys: how they begin, how many there are, and the family with which they come into play.
+pub(super) const FLAVOURS: &[(Flavour, &str, usize, &str)] = &[
+    (Flavour::Int, "n:", 6, "string"),
+    (Flavour::Float, "f:", 4, "string"),
+    (Flavour::Text, "s:", 8, "string"),
+    (Flavour::Bitmap, "b:", 6, "string"),
+    (Flavour::Hll, "h:", 6, "string"),
+    (Flavour::Short, "l:", 4, ""),
+    (Flavour::Hash, "H:", 5, "hash"),
+    (Flavour::List, "L:", 5, "list"),
+    (Flavour::Set, "S:", 5, "set"),
+    (Flavour::Ints, "I:", 4, "set"),
+    (Flavour::Zset, "Z:", 5, "sorted_set"),
+    (Flavour::Lex, "Y:", 4, ""),
+    (Flavour::Geo, "G:", 4, "geo"),
+    (Flavour::Stream, "X:", 4, "stream"),
+    (Flavour::Future, "F:", 3, "stream"),
 ];
 
 /// Keys that are unlike the others: empty, binary, with glob characters, with spaces and line ends.
@@ -111,17 +139,19 @@ const NO_FLOATS: &[&str] =
     &["", "abc", "nan", "inf", "-inf", "+inf", "1e5000", "1 ", " 1", "1.2.3", "--1", "1e", "1,5", "infinity"];
 
 impl Gen {
+    /// One of a few words.
+    pub fn word(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.rng.below(words.len())]
+    }
+
     /// Any key.
     pub fn key(&mut self) -> Vec<u8> {
         if self.rng.percent(5) {
             return if self.rng.one_in(6) { vec![b'k'; 300] } else { self.rng.pick(ODD_KEYS).to_vec() };
         }
-        if self.settings.collections && self.rng.percent(8) {
-            let kind = *self.rng.pick(&["list", "set", "hash", "zset"]);
-            return self.collection_key(kind);
-        }
-        // `Short` keys stay short because other commands do not draw them.
-        let (_, prefix, count) = FLAVOURS[self.rng.below(FLAVOURS.len() - 1)];
+        // `Short` keys stay short because other commands do not draw them: no family brings them into play. Nor are
+        // `Lex` keys drawn by others.
+        let (_, prefix, count) = if self.rng.percent(8) { self.stray_flavour() } else { self.any_flavour() };
         let number = self.rng.below(count);
         self.named_key(prefix, number)
     }
@@ -132,10 +162,18 @@ impl Gen {
         if self.rng.percent(stray) {
             return self.key();
         }
-        let (_, prefix, count) = *FLAVOURS
+        let (_, prefix, count, _) = *FLAVOURS
             .iter()
             .find(|(each, ..)| *each == flavour)
             .expect("the table has a row for every flavour");
+        let number = self.rng.below(count);
+        self.named_key(prefix, number)
+    }
+
+    /// A key of this flavour and no other.
+    pub fn only_key_of(&mut self, flavour: Flavour) -> Vec<u8> {
+        let row = FLAVOURS.iter().find(|(each, ..)| *each == flavour);
+        let (_, prefix, count, _) = *row.expect("the table has a row for every flavour");
         let number = self.rng.below(count);
         self.named_key(prefix, number)
     }
@@ -145,15 +183,19 @@ impl Gen {
         (0..1 + self.rng.below(max)).map(|_| self.key()).collect()
     }
 
-    /// True when keys of other types than strings may be made.
-    pub fn has_collections(&self) -> bool {
-        self.settings.collections
+    /// A key of a flavour, which is there or not, that no family need be working with.
+    fn stray_flavour(&mut self) -> (Flavour, &'static str, usize) {
+        let flavours =
+            [Flavour::Text, Flavour::Hash, Flavour::List, Flavour::Set, Flavour::Zset, Flavour::Stream];
+        let flavour = *self.rng.pick(&flavours);
+        let row = FLAVOURS.iter().find(|(each, ..)| *each == flavour);
+        let (_, prefix, _, _) = *row.expect("the table has a row for every flavour");
+        (flavour, prefix, 2)
     }
 
-    /// A key that mostly holds a collection of this kind.
-    pub fn collection_key(&mut self, kind: &str) -> Vec<u8> {
-        let number = self.rng.below(2);
-        self.named_key(kind, number)
+    /// `{tag}` when keys of this sequence have it, for patterns that are to fit them.
+    pub fn tag(&self) -> &'static str {
+        if self.settings.hot_tag { "{tag}" } else { "" }
     }
 
     fn named_key(&mut self, prefix: &str, number: usize) -> Vec<u8> {
@@ -381,6 +423,10 @@ impl Gen {
             b"no-such-key",
             b"n:0",
             b"*[0-9]",
+            b"[A-Z]:*",
+            b"?:0",
+            b"m*",
+            b"f1*",
         ];
         self.rng.pick(patterns).to_vec()
     }

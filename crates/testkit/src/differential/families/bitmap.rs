@@ -5,7 +5,8 @@ use crate::differential::generate::{Command, Gen};
 use crate::differential::values::Flavour;
 
 /// The family.
-pub const FAMILY: Family = Family { name: "bitmap", group: "bitmap", weight: 16, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "bitmap", group: "bitmap", weight: 16, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(10, bitcount),

@@ -1,4 +1,4 @@
-//! Group *connection*: <https://valkey.io/commands/#connection>, without client-side caching and pauses.
+//! Group *connection*: <https://valkey.io/commands/#connection>, without client-side caching.
 
 use super::{Family, Generator, row};
 use crate::client::encode;
@@ -8,7 +8,7 @@ use crate::differential::step::{Action, Word};
 
 /// The family.
 pub const FAMILY: Family =
-    Family { name: "connection", group: "connection", weight: 18, generators: GENERATORS };
+    Family { name: "connection", group: "connection", weight: 18, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(7, auth),
@@ -27,6 +27,9 @@ const GENERATORS: &[Generator] = &[
     row(8, client_setinfo),
     row(4, client_setname),
     row(3, client_unknown),
+    row(7, client_unblock),
+    row(8, client_pause),
+    row(3, client_unpause),
     row(3, echo),
     row(14, hello),
     row(4, ping),
@@ -282,6 +285,74 @@ fn client_setname(g: &mut Gen) {
 fn client_unknown(g: &mut Gen) {
     let command = Command::new("CLIENT").arg(g.rng.pick(&["NOPE", "", "LISTS", "kill2"]));
     g.push(command);
+}
+
+fn client_unblock(g: &mut Gen) {
+    let client = g.any_client();
+    let command = Command::new("CLIENT UNBLOCK");
+    let command = match g.rng.below(8) {
+        0 => command.arg(g.rng.pick(&["x", "", "1.5", "9223372036854775808"])),
+        1 => command.arg(g.rng.pick(&["0", "-1", "999999999"])),
+        _ => command.word(Word::ClientId(client)),
+    };
+    let command = match g.rng.below(8) {
+        0 => command,
+        1 => command.arg("NOPE"),
+        2..5 => command.token("TIMEOUT"),
+        _ => command.token("ERROR"),
+    };
+    g.push(command);
+}
+
+fn client_unpause(g: &mut Gen) {
+    g.push(Command::new("CLIENT UNPAUSE"));
+}
+
+/// Another client's command is held back until the pause ends: by itself after a few milliseconds, or by CLIENT UNPAUSE
+/// where that is not held back itself.
+fn client_pause(g: &mut Gen) {
+    let others = g.idle_clients();
+    let wrong = *g.rng.pick(&["-1", "x", "", "1.5", "9223372036854775807"]);
+    if g.in_multi() || others.is_empty() || g.rng.percent(45) {
+        let command = Command::new("CLIENT PAUSE");
+        return match g.rng.below(6) {
+            0 => g.push_exact(command.arg(wrong).token("WRITE")),
+            1 => g.push_exact(command.arg("1").arg("NOPE")),
+            2 => g.push_exact(command.arg(wrong).token("ALL")),
+            _ if g.in_multi() => client_unpause(g),
+            _ => {
+                let mode = *g.rng.pick(&["ALL", "WRITE"]);
+                g.push_exact(command.arg("2").token(mode));
+                let command = Command::new("SET").arg(g.key()).arg("paused");
+                g.glue(command);
+            }
+        };
+    }
+    let command = Command::new("CLIENT PAUSE").arg("3000").token("WRITE");
+    g.push_exact(command);
+    let client = *g.rng.pick(&others);
+    let own = g.switch_client(client);
+    let command = match g.rng.below(6) {
+        0 => Command::new("SET").arg(g.key()).arg("held"),
+        1 => Command::new("MSET").arg(g.key()).arg("held").arg(g.key()).arg("back"),
+        2 => Command::new("GET").arg(g.key()),
+        3 => Command::new("SET").arg("no value"),
+        4 => Command::new("PFCOUNT").arg(g.key()),
+        _ => Command::new("DEL").arg(g.key()),
+    };
+    g.send(command);
+    g.switch_client(own);
+    let command = match g.rng.below(4) {
+        0 => Command::new("GET").arg(g.key()),
+        1 => Command::new("CLIENT LIST"),
+        2 => Command::new("CLIENT UNBLOCK").word(Word::ClientId(client)),
+        _ => Command::new("INFO").arg("clients"),
+    };
+    g.push_exact(command);
+    g.push_exact(Command::new("CLIENT UNPAUSE"));
+    let own = g.switch_client(client);
+    g.take_late_reply(true);
+    g.switch_client(own);
 }
 
 fn echo(g: &mut Gen) {

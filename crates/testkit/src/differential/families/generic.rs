@@ -1,11 +1,13 @@
 //! Group *generic*: <https://valkey.io/commands/#generic>.
 
-use super::{Family, Generator, row};
+use super::{Family, Generator, row, sort};
 use crate::differential::generate::{Command, Gen};
 use crate::differential::step::Action;
+use crate::differential::values::Flavour;
 
 /// The family.
-pub const FAMILY: Family = Family { name: "generic", group: "generic", weight: 26, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "generic", group: "generic", weight: 26, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(9, copy),
@@ -23,14 +25,17 @@ const GENERATORS: &[Generator] = &[
     row(4, |g| one_key(g, "TYPE")),
     row(3, keys),
     row(6, move_),
-    row(10, object),
+    row(12, object),
     row(3, |g| no_key(g, "RANDOMKEY")),
     row(6, rename),
     row(5, renamenx),
     row(9, scan),
     row(3, touch),
     row(4, unlink),
-    row(4, collection),
+    row(14, |g| sort::sort(g, "SORT")),
+    row(9, |g| sort::sort(g, "SORT_RO")),
+    row(12, collection),
+    row(8, refused_write),
 ];
 
 fn one_key(g: &mut Gen, name: &str) {
@@ -91,9 +96,9 @@ fn move_(g: &mut Gen) {
 }
 
 fn object(g: &mut Gen) {
-    let name = *g
-        .rng
-        .pick(&["ENCODING", "ENCODING", "FREQ", "FREQ", "IDLETIME", "REFCOUNT", "HELP", "HELP", "NOPE"]);
+    let name = *g.rng.pick(&[
+        "ENCODING", "ENCODING", "FREQ", "FREQ", "IDLETIME", "REFCOUNT", "REFCOUNT", "HELP", "HELP", "NOPE",
+    ]);
     let mut command = Command::new(&format!("OBJECT {name}"));
     if name != "HELP" {
         command = command.arg(g.key());
@@ -136,8 +141,9 @@ fn scan(g: &mut Gen) {
             .arg(g.rng.pick(&["string", "STRING", "list", "hash", "zset", "set", "stream", "nope", ""]));
     }
     if cursor == b"0" && !g.in_multi() && g.rng.percent(50) {
-        let options = command.bytes().split_off(2);
-        return g.push_action(Action::Scan(options));
+        let mut argv = command.bytes();
+        argv.remove(1);
+        return g.push_action(Action::Scan(argv));
     }
     g.push(command);
 }
@@ -152,17 +158,40 @@ fn unlink(g: &mut Gen) {
     g.push(command);
 }
 
-/// A key of another type, for WRONGTYPE; only while both servers have such types.
+/// A small collection at a key that can be any.
 fn collection(g: &mut Gen) {
-    if !g.has_collections() {
-        return del(g);
-    }
-    let (name, kind, arguments): (&str, &str, &[&str]) = *g.rng.pick(&[
-        ("RPUSH", "list", &["a"] as &[&str]),
-        ("SADD", "set", &["1"]),
-        ("HSET", "hash", &["f", "v"]),
-        ("ZADD", "zset", &["1", "m"]),
-    ]);
-    let key = g.collection_key(kind);
-    g.push(Command::new(name).arg(key).args(arguments));
+    let key = if g.rng.percent(50) { g.key() } else { g.key_of(Flavour::List) };
+    let command = match g.rng.below(5) {
+        0 => Command::new("RPUSH").arg(key).args(g.members(3)),
+        1 => Command::new("SADD").arg(key).args(g.members(3)),
+        2 => Command::new("HSET").arg(key).arg(g.field()).arg(g.field_value()),
+        3 => Command::new("ZADD").arg(key).arg(g.plain_score()).arg(g.member()),
+        _ => {
+            Command::new("XADD").arg(key).arg(format!("{}-*", 20 + g.rng.below(10))).arg("f").arg(g.member())
+        }
+    };
+    g.push(command);
+}
+
+/// A read or a write of any type at a key that can be any: refused, mostly.
+fn refused_write(g: &mut Gen) {
+    let key = g.key();
+    let member = g.member();
+    let command = match g.rng.below(14) {
+        0 => Command::new("LPUSH").arg(key).arg(member),
+        1 => Command::new("SADD").arg(key).arg(member),
+        2 => Command::new("HGET").arg(key).arg(member),
+        3 => Command::new("ZSCORE").arg(key).arg(member),
+        4 => Command::new("XLEN").arg(key),
+        5 => Command::new("GET").arg(key),
+        6 => Command::new("INCR").arg(key),
+        7 => Command::new("APPEND").arg(key).arg(member),
+        8 => Command::new("SUNIONSTORE").arg(key).arg(g.key()).arg(g.key()),
+        9 => Command::new("LMOVE").arg(key).arg(g.key()).token("LEFT").token("LEFT"),
+        10 => Command::new("GEOPOS").arg(key).arg(member),
+        11 => Command::new("SET").arg(key).arg(member),
+        12 => Command::new("HINCRBY").arg(key).arg("f1").arg("1"),
+        _ => Command::new("ZINCRBY").arg(key).arg("1").arg(member),
+    };
+    g.push(command);
 }

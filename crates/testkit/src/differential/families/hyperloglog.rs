@@ -6,7 +6,7 @@ use crate::differential::values::Flavour;
 
 /// The family.
 pub const FAMILY: Family =
-    Family { name: "hyperloglog", group: "hyperloglog", weight: 7, generators: GENERATORS };
+    Family { name: "hyperloglog", group: "hyperloglog", weight: 7, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(12, pfadd),

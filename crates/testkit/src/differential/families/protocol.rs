@@ -8,7 +8,8 @@ use crate::differential::generate::{Command, Gen};
 use crate::differential::step::Action;
 
 /// The family.
-pub const FAMILY: Family = Family { name: "protocol", group: "", weight: 2, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "protocol", group: "", weight: 2, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] =
     &[row(6, unknown_command), row(4, inline), row(3, malformed), row(2, odd_arrays), row(2, large_pipeline)];

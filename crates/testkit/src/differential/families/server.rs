@@ -4,7 +4,8 @@ use super::{Family, Generator, row};
 use crate::differential::generate::{Command, Gen};
 
 /// The family.
-pub const FAMILY: Family = Family { name: "server", group: "server", weight: 20, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "server", group: "server", weight: 20, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(2, command),
@@ -260,8 +261,16 @@ pub const PARAMETERS: &[(&str, &[&str])] = &[
     ("lazyfree-lazy-expire", &["yes", "no", "1"]),
     ("hash-max-listpack-entries", &["512", "128", "-1", "1kb"]),
     ("hash-max-ziplist-entries", &["256", "x"]),
+    ("hash-max-listpack-value", &["64", "20", "x"]),
     ("list-max-listpack-size", &["-2", "128", "x"]),
+    ("list-compress-depth", &["0", "1", "-1"]),
     ("set-max-intset-entries", &["512", "100", "9223372036854775808"]),
+    ("set-max-listpack-entries", &["128", "64", "x"]),
+    ("set-max-listpack-value", &["64", "20", "-1"]),
+    ("zset-max-listpack-entries", &["128", "64", "x"]),
+    ("zset-max-listpack-value", &["64", "20", "-1"]),
+    ("stream-node-max-bytes", &["4096", "0", "x"]),
+    ("stream-node-max-entries", &["100", "10", "-1"]),
     ("proto-max-bulk-len", &["512mb", "536870912", "1", "2mb", "x"]),
     ("client-query-buffer-limit", &["1gb", "1", "2gb"]),
     (

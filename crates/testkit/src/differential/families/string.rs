@@ -5,7 +5,8 @@ use crate::differential::generate::{Command, Gen};
 use crate::differential::values::Flavour;
 
 /// The family.
-pub const FAMILY: Family = Family { name: "string", group: "string", weight: 30, generators: GENERATORS };
+pub const FAMILY: Family =
+    Family { name: "string", group: "string", weight: 30, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] = &[
     row(8, append),

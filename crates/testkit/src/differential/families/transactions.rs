@@ -5,7 +5,7 @@ use crate::differential::generate::{Command, Gen};
 
 /// The family.
 pub const FAMILY: Family =
-    Family { name: "transactions", group: "transactions", weight: 7, generators: GENERATORS };
+    Family { name: "transactions", group: "transactions", weight: 7, waits: false, generators: GENERATORS };
 
 const GENERATORS: &[Generator] =
     &[row(12, multi), row(2, exec), row(3, discard), row(6, watch), row(2, unwatch), row(6, watched_change)];
@@ -18,9 +18,8 @@ fn multi(g: &mut Gen) {
 
 /// EXEC where there may be no transaction; inside one, `Gen` ends it by itself.
 fn exec(g: &mut Gen) {
-    if g.push(Command::new("EXEC")) {
-        g.set_in_multi(false);
-    }
+    g.push(Command::new("EXEC"));
+    g.set_in_multi(false);
 }
 
 fn discard(g: &mut Gen) {
@@ -52,7 +51,7 @@ fn watched_change(g: &mut Gen) {
     let other = g.any_client();
     let own = g.switch_client(other);
     if !g.in_multi() {
-        let change = match g.rng.below(12) {
+        let change = match g.rng.below(24) {
             0 => Command::new("SET").arg(&key).arg(g.short_value()),
             1 => Command::new("DEL").arg(&key),
             2 => Command::new("EXPIRE").arg(&key).arg(g.far_seconds().to_string()),
@@ -64,7 +63,20 @@ fn watched_change(g: &mut Gen) {
             8 => Command::new("SWAPDB").arg("0").arg("1"),
             9 => Command::new("TOUCH").arg(&key),
             10 => Command::new("EXPIREAT").arg(&key).arg("1"),
-            _ => Command::new("SETRANGE").arg(&key).arg("0").arg(""),
+            11 => Command::new("SETRANGE").arg(&key).arg("0").arg(""),
+            // Changes of a collection, and commands that look like some and change nothing.
+            12 => Command::new("SADD").arg(&key).arg("1"),
+            13 => Command::new("SREM").arg(&key).arg("1").arg("no-such"),
+            14 => Command::new("HSET").arg(&key).arg("f1").arg("1"),
+            15 => Command::new("HDEL").arg(&key).arg("f1"),
+            16 => Command::new("ZADD").arg(&key).arg("1").arg("m1"),
+            17 => Command::new("ZREM").arg(&key).arg("m1"),
+            18 => Command::new("LPUSH").arg(&key).arg("m1"),
+            19 => Command::new("LREM").arg(&key).arg("0").arg("no-such"),
+            20 => Command::new("LTRIM").arg(&key).arg("0").arg("-1"),
+            21 => Command::new("XTRIM").arg(&key).token("MAXLEN").arg("1000"),
+            22 => Command::new("SINTERSTORE").arg(&key).arg("no-such").arg("no-such-2"),
+            _ => Command::new("HPERSIST").arg(&key).token("FIELDS").arg("1").arg("f1"),
         };
         g.glue(change);
     }

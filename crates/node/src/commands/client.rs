@@ -222,7 +222,8 @@ pub fn kill(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 
 /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`: 1 if the client waited for keys, which it does no more. O(clients).
 pub fn unblock(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    let with_error = match args.try_get(3) {
+    // Behind more words the reason is no reason.
+    let with_error = match args.try_get(3).filter(|_| args.len() == 4) {
         None => false,
         Some(_) if args.is(3, "TIMEOUT") => false,
         Some(_) if args.is(3, "ERROR") => true,

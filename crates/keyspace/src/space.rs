@@ -4,7 +4,7 @@
 //! counters exact, respects a running snapshot and is counted in `changes`; the dispatcher refuses to end a unit that
 //! changed something without leaving an effect.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use effect_log::Effects;
 use structures::entry::{EntryBox, EntryRef, Meta, NewValue, Value};
@@ -82,8 +82,43 @@ pub struct Local {
     pub ready: Vec<Ready>,
     /// Entries with objects, to be freed once no lock is held.
     garbage: Vec<EntryBox>,
-    /// Parts of values, likewise.
+    /// What takes long to free.
+    heavy: HeavyGarbage,
+}
+
+/// Allocations that a thread frees itself, per value: some microseconds.
+const FREE_EFFORT_MAX: usize = 64;
+
+/// Bytes of values that are on their way to be freed: as good as free, so eviction does not go on for their sake.
+static DETACHED_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of values that no key has any more and that a thread is going to free.
+pub fn detached_bytes() -> usize {
+    DETACHED_BYTES.load(Ordering::Relaxed)
+}
+
+/// Values on their way to the thread that frees them. Entries that are dropped with it leak.
+#[derive(Default)]
+pub struct HeavyGarbage {
+    /// Each with the bytes it was counted with.
+    entries: Vec<(EntryBox, usize)>,
     leftovers: Vec<Box<dyn Send>>,
+}
+
+impl HeavyGarbage {
+    /// Number of values whose keys are gone.
+    pub fn values(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Frees all of it through `heap`; from any thread.
+    pub fn free(self, heap: &mut Heap) {
+        for (entry, bytes) in self.entries {
+            heap.release(entry);
+            DETACHED_BYTES.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        drop(self.leftovers);
+    }
 }
 
 /// Places of evenly spaced key arguments; empty outside a command with several keys.
@@ -133,27 +168,42 @@ impl Local {
             ready: Vec::new(),
             counters: SpaceCounters::default(),
             garbage: Vec::new(),
-            leftovers: Vec::new(),
+            heavy: HeavyGarbage::default(),
         }
     }
 
-    /// Keeps parts that left a value, to be freed once no lock is held.
+    /// Keeps a large part that left a value, to be freed by another thread.
     pub fn discard(&mut self, leftovers: impl Send + 'static) {
-        self.leftovers.push(Box::new(leftovers));
+        self.heavy.leftovers.push(Box::new(leftovers));
     }
 
-    /// Frees what units left behind. Call with no lock held, at least once per batch.
+    /// Frees what units left behind, but for what takes long: see [`Self::take_heavy_garbage`]. Call with no lock held,
+    /// at least once per batch.
     pub fn collect_garbage(&mut self) {
-        self.leftovers.clear();
         while let Some(entry) = self.garbage.pop() {
-            self.heap.release(entry);
+            match entry.view().value() {
+                Value::Object(object) if object.free_effort() > FREE_EFFORT_MAX => {
+                    let bytes = object.memory_bytes();
+                    DETACHED_BYTES.fetch_add(bytes, Ordering::Relaxed);
+                    self.heavy.entries.push((entry, bytes));
+                }
+                _ => self.heap.release(entry),
+            }
         }
         self.heap.drain_pending();
     }
 
+    /// Large values, and large parts of values, that another thread is to free.
+    pub fn take_heavy_garbage(&mut self) -> Option<HeavyGarbage> {
+        if self.heavy.entries.is_empty() && self.heavy.leftovers.is_empty() {
+            return None;
+        }
+        Some(std::mem::take(&mut self.heavy))
+    }
+
     /// Whether [`Self::collect_garbage`] has something to do.
     pub fn has_garbage(&self) -> bool {
-        !self.garbage.is_empty() || !self.leftovers.is_empty()
+        !self.garbage.is_empty()
     }
 }
 

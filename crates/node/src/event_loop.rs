@@ -315,6 +315,9 @@ impl IoThread {
 
     fn start_jobs(&mut self, state: &mut ThreadState) {
         let (node, index) = (self.node, self.index);
+        if let Some(values) = state.local.take_heavy_garbage() {
+            node.workers.free_values(values);
+        }
         for (token, job) in state.jobs.drain(..) {
             node.workers.run(Box::new(move |_| {
                 let bytes = job();

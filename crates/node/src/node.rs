@@ -107,9 +107,10 @@ pub struct Node {
     pub unix_socket: Vec<u8>,
 }
 
-/// Used bytes: everything allocated, slab objects included.
+/// Used bytes: everything allocated, slab objects included, but for values that are being freed.
 pub fn used_memory_bytes() -> u64 {
-    (sys::alloc::allocated_bytes_estimate() as u64) + structures::slab::stats().live_bytes
+    let allocated = sys::alloc::allocated_bytes_estimate() as u64 + structures::slab::stats().live_bytes;
+    allocated.saturating_sub(keyspace::space::detached_bytes() as u64)
 }
 
 impl Node {

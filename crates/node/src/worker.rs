@@ -23,6 +23,8 @@ impl Workers {
     pub fn start() -> std::io::Result<Self> {
         let (queue, work) = channel::<Work>();
         std::thread::Builder::new().name("brasa-worker".into()).spawn(move || {
+            // Where it shares a processor with an I/O thread, that one never waits long.
+            sys::thread::ask_for_short_slices();
             let mut heap = Heap::new();
             for job in work {
                 job(&mut heap);
@@ -43,13 +45,21 @@ impl Workers {
         let _ = queue.send(work);
     }
 
-    /// Frees detached keys in the background.
+    /// Frees the keys of whole databases in the background.
     pub fn free(&self, keys: keyspace::space::Detached) {
-        let count = keys.keys;
+        self.free_with(keys.keys, |heap| keys.free(heap));
+    }
+
+    /// Frees large values in the background.
+    pub fn free_values(&self, values: keyspace::space::HeavyGarbage) {
+        self.free_with(values.values() as u64, |heap| values.free(heap));
+    }
+
+    fn free_with(&self, count: u64, free: impl FnOnce(&mut Heap) + Send + 'static) {
         self.pending_objects.fetch_add(count, Ordering::Relaxed);
         let (pending, freed) = (self.pending_objects.clone(), self.freed_objects.clone());
         self.run(Box::new(move |heap| {
-            keys.free(heap);
+            free(heap);
             pending.fetch_sub(count, Ordering::Relaxed);
             freed.fetch_add(count, Ordering::Relaxed);
         }));

@@ -19,6 +19,7 @@ use std::ops::Range;
 pub use crate::listpack::{Element, Needle};
 pub use fill::Fill;
 pub use pack::End;
+pub use quick::NodeFigures;
 pub use walk::Walk;
 
 use pack::Pack;
@@ -75,14 +76,17 @@ impl List {
 
     /// Allocations to free, roughly: what decides whether a worker frees the value. O(1).
     pub fn free_effort(&self) -> usize {
-        self.nodes()
-    }
-
-    /// Nodes that Valkey would have. O(1).
-    pub fn nodes(&self) -> usize {
         match &self.form {
             Form::Short(_) => 1,
-            Form::Long(quick) => quick.node_count(),
+            Form::Long(quick) => quick.free_effort(),
+        }
+    }
+
+    /// What Valkey's nodes would be, if the list is in the long form. O(nodes).
+    pub fn nodes(&self) -> Option<NodeFigures> {
+        match &self.form {
+            Form::Short(_) => None,
+            Form::Long(quick) => Some(quick.figures()),
         }
     }
 
@@ -183,8 +187,8 @@ impl List {
             }
             Form::Long(quick) => {
                 let found = quick.find(&pivot);
-                if let Some((node, at)) = found {
-                    quick.insert_at(node, at, after, &element);
+                if let Some(index) = found {
+                    quick.insert_beside(index, after, &element);
                 }
                 found.is_some()
             }

@@ -22,6 +22,11 @@ impl Fill {
         Fill(value.clamp(-5, i64::from(i16::MAX)) as i16)
     }
 
+    /// The value.
+    pub fn value(self) -> i64 {
+        i64::from(self.0)
+    }
+
     /// The limits of one node: bytes, elements.
     #[inline]
     fn limits(self) -> (usize, usize) {

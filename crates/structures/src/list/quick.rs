@@ -5,208 +5,223 @@
 
 use std::ops::Range;
 
-use super::fill::Fill;
+use super::fill::{Fill, LISTPACK_EMPTY_BYTES};
 use super::nodes::Nodes;
 use super::pack::{self, End, Pack};
 use crate::listpack::{Element, Needle};
 
-/// A list of many nodes. It has one at least, except between two steps of an edit.
+/// A list of many nodes.
 #[derive(Clone)]
 pub(super) struct Quick {
     nodes: Nodes,
-    len: usize,
     /// The parameter as it was when the list took this form.
     fill: Fill,
+}
+
+/// What `DEBUG OBJECT` tells of a list in the long form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeFigures {
+    /// Number of nodes.
+    pub nodes: usize,
+    /// Bytes of their listpacks, and of elements that have a node of their own.
+    pub bytes: usize,
+    /// The parameter that they follow.
+    pub fill: Fill,
 }
 
 impl Quick {
     /// The long form of what was one node.
     pub(super) fn new(pack: Pack, fill: Fill) -> Quick {
-        let len = pack.len();
         let mut nodes = Nodes::default();
-        if len > 0 {
-            nodes.push(End::Back, pack);
+        if pack.len() > 0 {
+            nodes.insert(0, pack);
         }
-        Quick { nodes, len, fill }
+        Quick { nodes, fill }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.nodes.len()
     }
 
-    pub(super) fn node_count(&self) -> usize {
-        self.nodes.len()
+    pub(super) fn figures(&self) -> NodeFigures {
+        let (mut nodes, mut bytes, mut start) = (0, 0, 0);
+        while start < self.len() {
+            let (_, pack) = self.nodes.at(start);
+            bytes += if pack.is_plain() { pack.end(End::Front).len() } else { pack.listpack_bytes() };
+            start += pack.len();
+            nodes += 1;
+        }
+        NodeFigures { nodes, bytes, fill: self.fill }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Quick>() + self.nodes.memory_bytes()
     }
 
+    pub(super) fn free_effort(&self) -> usize {
+        self.nodes.free_effort()
+    }
+
     /// The only node, if it is small enough to be the whole list, taken out.
+    #[inline]
     pub(super) fn take_small(&mut self, fill: Fill) -> Option<Pack> {
-        if self.nodes.len() != 1 {
-            return None;
-        }
-        let pack = self.nodes.get(0);
+        let pack = self.nodes.only()?;
         if pack.is_plain() || !fill.is_half_empty(pack.listpack_bytes(), pack.len()) {
             return None;
         }
-        self.nodes.pop(End::Front)
+        Some(self.nodes.remove(0))
     }
 
-    /// A node for an element that finds no room in one.
-    fn node_of(&self, element: &Needle<'_>) -> Pack {
-        if self.fill.is_large(element.bytes.len()) { Pack::plain(element) } else { Pack::of(element) }
-    }
-
-    /// Whether the node, if there is one, takes one more element.
-    fn admits(&self, node: Option<&Pack>, element: &Needle<'_>) -> bool {
-        node.is_some_and(|pack| {
-            !pack.is_plain()
-                && !self.fill.is_large(element.bytes.len())
-                && self.fill.admits(pack.listpack_bytes(), pack.len(), element.bytes.len())
-        })
+    /// Whether the node takes one more element.
+    #[inline]
+    fn admits(&self, pack: &Pack, element: &Needle<'_>) -> bool {
+        pack.len() > 0
+            && !pack.is_plain()
+            && !self.fill.is_large(element.bytes.len())
+            && self.fill.admits(pack.listpack_bytes(), pack.len(), element.bytes.len())
     }
 
     #[inline]
     pub(super) fn push(&mut self, end: End, element: &Needle<'_>) {
         if self.admits(self.nodes.end(end), element) {
-            self.nodes.end_mut(end).expect("it admits the element").push(end, element);
+            self.nodes.end_mut(end).push(end, element);
         } else {
-            if let Some(pack) = self.nodes.end_mut(end) {
-                pack.seal();
-            }
-            self.nodes.push(end, self.node_of(element));
+            self.push_node(end, element);
         }
-        self.len += 1;
+    }
+
+    #[inline(never)]
+    fn push_node(&mut self, end: End, element: &Needle<'_>) {
+        let large = self.fill.is_large(element.bytes.len());
+        let pack = if large { Pack::plain(element) } else { Pack::of(element) };
+        self.nodes.insert(if end == End::Front { 0 } else { self.len() }, pack);
     }
 
     #[inline]
     pub(super) fn end(&self, end: End) -> Option<Element<'_>> {
-        self.nodes.end(end).map(|pack| pack.end(end))
+        let pack = self.nodes.end(end);
+        (pack.len() > 0).then(|| pack.end(end))
     }
 
     #[inline]
     pub(super) fn drop_end(&mut self, end: End) {
-        let pack = self.nodes.end_mut(end).expect("the list has elements");
-        if pack.len() > 1 {
-            pack.drop_end(end);
-        } else {
-            self.nodes.pop(end);
-        }
-        self.len -= 1;
+        self.nodes.drop_end(end);
     }
 
     pub(super) fn get(&self, index: usize) -> Option<Element<'_>> {
-        if index >= self.len {
+        if index >= self.len() {
             return None;
         }
-        let (node, at) = self.nodes.locate(index);
-        self.nodes.get(node).get(at)
+        let (start, pack) = self.nodes.at(index);
+        pack.get(index - start)
     }
 
     /// Puts an element in the place of the element `index`, which exists.
     pub(super) fn replace(&mut self, index: usize, element: &Needle<'_>) {
-        let (node, at) = self.nodes.locate(index);
-        let pack = self.nodes.get(node);
+        let (start, pack) = self.nodes.at(index);
+        let (len, plain) = (pack.len(), pack.is_plain());
+        match (plain, self.fill.is_large(element.bytes.len())) {
+            (false, false) => self.nodes.edit(index, |pack, at| pack.replace(at, element)),
+            (true, true) => self.nodes.edit(index, |pack, _| *pack = Pack::plain(element)),
+            (true, false) => {
+                self.insert_beside(index, true, element);
+                self.nodes.remove(index);
+            }
+            // A large element among others: they part, and it stands between them.
+            (false, true) => {
+                if index + 1 < start + len {
+                    let right = self.nodes.edit(index, |pack, at| pack.split_off(at + 1));
+                    self.nodes.insert(index + 1, right);
+                }
+                self.nodes.insert(index + 1, Pack::plain(element));
+                if index == start {
+                    self.nodes.remove(index);
+                } else {
+                    self.nodes.edit(index, |pack, _| pack.drop_end(End::Back));
+                    self.merge_around(index);
+                }
+            }
+        }
+    }
+
+    /// Puts an element beside the element `index`, which exists.
+    pub(super) fn insert_beside(&mut self, index: usize, after: bool, element: &Needle<'_>) {
+        let (start, pack) = self.nodes.at(index);
+        let end = start + pack.len();
+        let at_end = if after { index + 1 == end } else { index == start };
+        // Where the new element will stand.
+        let place = index + usize::from(after);
+        if self.admits(pack, element) {
+            return self.nodes.edit(index, |pack, at| pack.insert(at + usize::from(after), element));
+        }
         let large = self.fill.is_large(element.bytes.len());
-        if !pack.is_plain() && !large {
-            self.nodes.edit(node, |pack| pack.replace(at, element));
+        if at_end {
+            let neighbour = if after { place } else { place.wrapping_sub(1) };
+            if !large && neighbour < self.len() && self.admits(self.nodes.at(neighbour).1, element) {
+                let near = if after { End::Front } else { End::Back };
+                return self.nodes.edit(neighbour, |pack, _| pack.push(near, element));
+            }
+            let pack = if large { Pack::plain(element) } else { Pack::of(element) };
+            return self.nodes.insert(place, pack);
+        }
+        let mut right = self.nodes.edit(index, |pack, at| pack.split_off(at + usize::from(after)));
+        if large {
+            self.nodes.insert(place, right);
+            self.nodes.insert(place, Pack::plain(element));
             return;
         }
-        if pack.is_plain() {
-            if large {
-                self.nodes.edit(node, |pack| *pack = Pack::plain(element));
-            } else {
-                self.insert_at(node, at, true, element);
-                self.nodes.remove(node);
-                self.len -= 1;
-            }
-            return;
-        }
-        // A large element among others: they part, and it stands between them.
-        let right = (at + 1 < pack.len()).then(|| self.nodes.edit(node, |pack| pack.split_off(at + 1)));
-        self.nodes.insert(node + 1, Pack::plain(element));
-        if let Some(right) = right {
-            self.nodes.insert(node + 2, right);
-        }
-        if self.nodes.get(node).len() == 1 {
-            self.nodes.remove(node);
+        // The element joins the part that does not hold the one it was put beside; then all look at that one.
+        if after {
+            right.push(End::Front, element);
+            self.nodes.insert(place, right);
+            self.merge_around(index);
         } else {
-            self.nodes.edit(node, |pack| pack.drop_end(End::Back));
-            self.merge_around(node + 1);
+            self.nodes.edit(place - 1, |pack, _| pack.push(End::Back, element));
+            self.nodes.insert(place + 1, right);
+            self.merge_around(place + 1);
         }
     }
 
-    /// Puts an element beside the element `at` of a node.
-    pub(super) fn insert_at(&mut self, node: usize, at: usize, after: bool, element: &Needle<'_>) {
-        let pack = self.nodes.get(node);
-        let last = pack.len() - 1;
-        let at_end = if after { at == last } else { at == 0 };
-        let (beside, neighbour) = if after { (node + 1, node + 1) } else { (node, node.wrapping_sub(1)) };
-        self.len += 1;
-        if self.fill.is_large(element.bytes.len()) {
-            let plain = Pack::plain(element);
-            if pack.is_plain() || at_end {
-                self.nodes.insert(beside, plain);
-            } else {
-                let right = self.nodes.edit(node, |pack| pack.split_off(at + usize::from(after)));
-                self.nodes.insert(node + 1, right);
-                self.nodes.insert(node + 1, plain);
-            }
-        } else if self.admits(Some(pack), element) {
-            self.nodes.edit(node, |pack| pack.insert(at + usize::from(after), element));
-        } else if at_end {
-            let neighbours = (neighbour < self.nodes.len()).then(|| self.nodes.get(neighbour));
-            if self.admits(neighbours, element) {
-                let end = if after { End::Front } else { End::Back };
-                self.nodes.edit(neighbour, |pack| pack.push(end, element));
-            } else {
-                self.nodes.insert(beside, Pack::of(element));
-            }
-        } else {
-            let mut right = self.nodes.edit(node, |pack| pack.split_off(at + usize::from(after)));
-            // The element joins the part that does not hold the one it was put beside.
-            let kept = if after {
-                right.push(End::Front, element);
-                node
-            } else {
-                self.nodes.edit(node, |pack| pack.push(End::Back, element));
-                node + 1
-            };
-            self.nodes.insert(node + 1, right);
-            self.merge_around(kept);
-        }
+    /// Where the node in front of the one that begins at `start` begins.
+    fn before(&self, start: usize) -> Option<usize> {
+        Some(self.nodes.at(start.checked_sub(1)?).0)
     }
 
-    /// Merges neighbours that fit into one node: the two in front of `center`, the two behind it, then it with
-    /// either.
-    fn merge_around(&mut self, center: usize) {
-        let mut center = center;
-        if center + 2 < self.nodes.len() {
-            self.merge(center + 1);
-        }
-        if center >= 2 && self.merge(center - 2) {
-            center -= 1;
-        }
-        if center >= 1 && self.merge(center - 1) {
-            center -= 1;
-        }
-        self.merge(center);
+    /// Where the node behind the one that begins at `start` begins.
+    fn behind(&self, start: usize) -> Option<usize> {
+        let next = start + self.nodes.at(start).1.len();
+        (next < self.len()).then_some(next)
     }
 
-    /// Merges a node and the next one, if both fit into one.
-    fn merge(&mut self, node: usize) -> bool {
-        if node + 1 >= self.nodes.len() {
-            return false;
+    /// Merges neighbours that fit into one node, about the node of the element `index`: the two in front of it, the two
+    /// behind it, then it with either.
+    fn merge_around(&mut self, index: usize) {
+        let mut start = self.nodes.at(index).0;
+        if let Some(first) = self.before(start).and_then(|before| self.before(before)) {
+            self.merge(first);
         }
-        let (left, right) = (self.nodes.get(node), self.nodes.get(node + 1));
-        let bytes = left.listpack_bytes() + right.listpack_bytes() - super::fill::LISTPACK_EMPTY_BYTES;
+        if let Some(behind) = self.behind(start) {
+            self.merge(behind);
+        }
+        if let Some(before) = self.before(start)
+            && self.merge(before)
+        {
+            start = before;
+        }
+        self.merge(start);
+    }
+
+    /// Merges the node that begins at `start` and the next one, if both fit into one.
+    fn merge(&mut self, start: usize) -> bool {
+        let Some(next) = self.behind(start) else { return false };
+        let (left, right) = (self.nodes.at(start).1, self.nodes.at(next).1);
+        let bytes = left.listpack_bytes() + right.listpack_bytes() - LISTPACK_EMPTY_BYTES;
         if left.is_plain() || right.is_plain() || self.fill.is_exceeded(bytes, left.len() + right.len()) {
             return false;
         }
-        let right = self.nodes.remove(node + 1);
-        self.nodes.edit(node, |pack| pack.append(right));
+        let right = self.nodes.remove(next);
+        self.nodes.edit(start, |pack, _| pack.append(right));
         true
     }
 
@@ -215,81 +230,79 @@ impl Quick {
         if range.is_empty() {
             return None;
         }
-        self.len -= range.len();
-        let (mut first, from) = self.nodes.locate(range.start);
-        let (last, to) = self.nodes.locate(range.end - 1);
-        let to = to + 1;
-        if first == last && (from > 0 || to < self.nodes.get(first).len()) {
-            self.nodes.edit(first, |pack| pack.remove_range(from..to));
+        let Range { start, mut end } = range;
+        let (first, pack) = self.nodes.at(start);
+        let (first_end, (last, pack)) = (first + pack.len(), self.nodes.at(end - 1));
+        let last_end = last + pack.len();
+        if first == last && (first, first_end) != (start, end) {
+            self.nodes.edit(start, |pack, at| pack.remove_range(at..at + end - start));
             return None;
         }
-        if from > 0 {
-            self.nodes.edit(first, |pack| pack.remove_range(from..pack.len()));
-            first += 1;
-        }
-        let mut end = last + 1;
-        if to < self.nodes.get(last).len() {
-            self.nodes.edit(last, |pack| pack.remove_range(0..to));
+        if end < last_end {
+            self.nodes.edit(last, |pack, _| pack.remove_range(0..end - last));
             end = last;
         }
-        (first < end).then(|| self.nodes.remove_range(first..end))
+        if first < start {
+            self.nodes.edit(start, |pack, at| pack.remove_range(at..pack.len()));
+            end -= first_end - start;
+        }
+        (start < end).then(|| self.nodes.remove_range(start..end))
     }
 
     /// Removes up to `max` elements that equal `element`, those nearest to an end.
     pub(super) fn remove_equal(&mut self, element: &Needle<'_>, from: End, max: usize) -> usize {
         let mut removed = 0;
-        let mut node = if from == End::Front { 0 } else { self.nodes.len() };
+        let mut place = if from == End::Front { 0 } else { self.len() };
         while removed < max {
-            match from {
-                End::Front if node == self.nodes.len() => break,
-                End::Back if node == 0 => break,
-                End::Front => {}
-                End::Back => node -= 1,
-            }
-            let pack = self.nodes.get(node);
+            let index = match from {
+                End::Front if place == self.len() => break,
+                End::Front => place,
+                End::Back if place == 0 => break,
+                End::Back => place - 1,
+            };
+            let (start, pack) = self.nodes.at(index);
+            let mut end = start + pack.len();
             if pack.may_hold(element) && pack.iter().any(|other| element.matches(other)) {
-                removed += self.nodes.edit(node, |pack| pack.remove_equal(element, from, max - removed));
-                if self.nodes.get(node).len() == 0 {
-                    self.nodes.remove(node);
-                    continue;
-                }
+                let gone = self.nodes.edit(start, |pack, _| pack.remove_equal(element, from, max - removed));
+                removed += gone;
+                end -= gone;
             }
-            if from == End::Front {
-                node += 1;
-            }
+            place = if from == End::Front { end } else { start };
         }
-        self.len -= removed;
         removed
     }
 
-    /// The place of the first element that equals `element`.
-    pub(super) fn find(&self, element: &Needle<'_>) -> Option<(usize, usize)> {
-        (0..self.nodes.len()).find_map(|node| {
-            let pack = self.nodes.get(node);
-            if !pack.may_hold(element) {
-                return None;
+    /// The first element that equals `element`.
+    pub(super) fn find(&self, element: &Needle<'_>) -> Option<usize> {
+        let mut start = 0;
+        while start < self.len() {
+            let (_, pack) = self.nodes.at(start);
+            if pack.may_hold(element)
+                && let Some(at) = pack.iter().position(|other| element.matches(other))
+            {
+                return Some(start + at);
             }
-            pack.iter().position(|other| element.matches(other)).map(|at| (node, at))
-        })
-    }
-
-    /// The elements of a range, from one of its ends, node by node.
-    pub(super) fn walk(&self, range: Range<usize>, from: End) -> (usize, pack::Iter<'_>) {
-        let (index, empty) = match from {
-            End::Front => (range.start, range.is_empty()),
-            End::Back => (range.end.wrapping_sub(1), range.is_empty()),
-        };
-        if empty {
-            return (0, pack::Iter::empty());
+            start += pack.len();
         }
-        let (node, at) = self.nodes.locate(index);
-        let pack = self.nodes.get(node);
-        let part = if from == End::Front { at..pack.len() } else { 0..at + 1 };
-        (node, pack.iter_range(part))
+        None
     }
 
-    /// The elements of a node.
-    pub(super) fn node(&self, node: usize) -> &Pack {
-        self.nodes.get(node)
+    /// The elements of a range that share a node with its first or last element, and the range without them.
+    pub(super) fn step(&self, range: Range<usize>, from: End) -> (pack::Iter<'_>, Range<usize>) {
+        if range.is_empty() {
+            return (pack::Iter::empty(), range);
+        }
+        match from {
+            End::Front => {
+                let (start, pack) = self.nodes.at(range.start);
+                let end = range.end.min(start + pack.len());
+                (pack.iter_range(range.start - start..end - start), end..range.end)
+            }
+            End::Back => {
+                let (start, pack) = self.nodes.at(range.end - 1);
+                let first = range.start.max(start);
+                (pack.iter_range(first - start..range.end - start), range.start..first)
+            }
+        }
     }
 }

@@ -8,12 +8,13 @@ use crate::listpack::Element;
 
 /// The elements of a range, from one of its ends to the other.
 pub struct Walk<'a> {
+    /// Of the node under way.
     elements: pack::Iter<'a>,
     from: End,
+    /// The list, if it has several nodes, and the part of the range in nodes to come.
+    rest: Option<(&'a Quick, Range<usize>)>,
     /// Elements to come.
     left: usize,
-    /// The list, if it has nodes, and the one under way.
-    at: Option<(&'a Quick, usize)>,
 }
 
 impl List {
@@ -21,14 +22,15 @@ impl List {
     ///
     /// # Panics
     /// If the range does not lie in the list.
+    #[inline]
     pub fn walk(&self, range: Range<usize>, from: End) -> Walk<'_> {
         assert!(range.end <= self.len(), "{range:?} of {}", self.len());
         let left = range.len();
         match &self.form {
-            Form::Short(pack) => Walk { elements: pack.iter_range(range), from, left, at: None },
+            Form::Short(pack) => Walk { elements: pack.iter_range(range), from, rest: None, left },
             Form::Long(quick) => {
-                let (node, elements) = quick.walk(range, from);
-                Walk { elements, from, left, at: Some((quick, node)) }
+                let (elements, rest) = quick.step(range, from);
+                Walk { elements, from, rest: Some((quick, rest)), left }
             }
         }
     }
@@ -43,9 +45,9 @@ impl<'a> Walk<'a> {
     /// The first element of the next node.
     #[inline(never)]
     fn enter_next(&mut self) -> Option<Element<'a>> {
-        let (quick, node) = self.at.as_mut()?;
-        *node = if self.from == End::Front { *node + 1 } else { *node - 1 };
-        self.elements = quick.node(*node).iter();
+        let (quick, rest) = self.rest.take()?;
+        let (elements, rest) = quick.step(rest, self.from);
+        (self.elements, self.rest) = (elements, Some((quick, rest)));
         self.take()
     }
 

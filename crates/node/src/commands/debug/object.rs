@@ -6,6 +6,7 @@ use commands::keys::encoding_name;
 use commands::{Args, CommandError, CommandResult, Ctx, Outcome};
 use keyspace::evict::idle_seconds;
 use keyspace::{EntryRef, Value};
+use structures::list::NodeFigures;
 use structures::object::Object;
 use structures::table::BUCKET_BYTES;
 use wire::number::{IntBuf, format_i64, parse_i64};
@@ -58,7 +59,7 @@ fn serialized_bytes(entry: EntryRef<'_>) -> usize {
     }
 }
 
-/// `DEBUG OBJECT key [fast]`. O(1).
+/// `DEBUG OBJECT key [fast]`. O(1), for a long list O(nodes).
 pub(super) fn object(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let now_ms = ctx.data.space.now_ms;
     let is_lfu = ctx.data.limits.policy_is_lfu;
@@ -73,6 +74,16 @@ pub(super) fn object(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     } else {
         write!(text, " lru:{access} lru_seconds_idle:{}", idle_seconds(access, now_ms))
     };
+    if let Value::Object(Object::List(list)) = entry.value()
+        && let Some(NodeFigures { nodes, bytes, fill }) = list.nodes()
+    {
+        let (average, fill) = (list.len() as f64 / nodes as f64, fill.value());
+        let _ =
+            write!(text, " ql_nodes:{nodes} ql_avg_node:{average:.2} ql_listpack_max:{fill} ql_compressed:0");
+        if !args.is(3, "fast") {
+            let _ = write!(text, " ql_uncompressed_size:{bytes}");
+        }
+    }
     ctx.data.reply.simple(&text);
     Ok(Outcome::Done)
 }

@@ -7,6 +7,7 @@
 //! [`pop_many`]: pop::pop_many
 //! [`move_element`]: moves::move_element
 
+mod blocking;
 mod edit;
 pub mod moves;
 pub mod pop;
@@ -16,6 +17,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+pub use blocking::{blmove, blmpop, blpop, brpop, brpoplpush};
 pub use edit::{linsert, lrem, lset};
 pub use moves::{lmove, rpoplpush};
 pub use pop::{lmpop, lpop, rpop};
@@ -35,6 +37,11 @@ use crate::{Args, CommandError, CommandResult, Ctx, Log, Outcome, Spec, facts};
 
 /// The family's rows.
 pub const COMMANDS: &[Spec] = &[
+    Spec { facts: &facts::list::BLMOVE, log: Log::Rewritten, run: blmove },
+    Spec { facts: &facts::list::BLMPOP, log: Log::Rewritten, run: blmpop },
+    Spec { facts: &facts::list::BLPOP, log: Log::Rewritten, run: blpop },
+    Spec { facts: &facts::list::BRPOP, log: Log::Rewritten, run: brpop },
+    Spec { facts: &facts::list::BRPOPLPUSH, log: Log::Rewritten, run: brpoplpush },
     Spec { facts: &facts::list::LINDEX, log: Log::Nothing, run: lindex },
     Spec { facts: &facts::list::LINSERT, log: Log::Verbatim, run: linsert },
     Spec { facts: &facts::list::LLEN, log: Log::Nothing, run: llen },

@@ -65,7 +65,6 @@ impl Engine {
     }
 
     /// Runs a command that finds nothing, and says what its client waits for.
-    #[allow(dead_code, reason = "the families that need it come next")]
     #[track_caller]
     pub fn waits(&mut self, line: &str) -> Wait {
         let argv: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();

@@ -20,6 +20,8 @@ mod frames;
 mod limits;
 mod process;
 
+pub use connections::raise_open_files;
+
 /// The password in scripts that need one.
 const PASSWORD: &str = "fault-test";
 

@@ -120,7 +120,7 @@ pub(super) fn ten_thousand_idle_connections(
 }
 
 /// Raises this process's limit of open files, which servers started later inherit.
-fn raise_open_files(wanted: usize) -> Result<(), FaultError> {
+pub fn raise_open_files(wanted: usize) -> Result<(), FaultError> {
     let own = std::process::id().to_string();
     let limits = std::fs::read_to_string("/proc/self/limits")?;
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default();

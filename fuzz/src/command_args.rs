@@ -374,7 +374,11 @@ impl Side {
             Ok(Outcome::Worker(job)) => out.extend(job()),
             Ok(Outcome::Wait(wait)) => {
                 assert!(out.is_empty() && !changed, "{name} waits after it did something");
-                assert!(wait.keys.end <= argv.len() && !wait.keys.is_empty(), "{name} waits for {:?}", wait.keys);
+                assert!(
+                    wait.keys.end <= argv.len() && !wait.keys.is_empty(),
+                    "{name} waits for {:?}",
+                    wait.keys
+                );
                 ReplyWriter::new(&mut out, self.session.resp).null_array();
             }
             Ok(_) => panic!("{name} waits although nobody else is here"),

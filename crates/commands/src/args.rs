@@ -65,7 +65,7 @@ impl<'a> Args<'a> {
 
     /// A copy that owns its bytes, to run later.
     pub fn to_owned(&self) -> OwnedArgs {
-        let mut owned = OwnedArgs::default();
+        let mut owned = OwnedArgs::with_capacity(self.len(), self.bytes());
         for arg in self.from(0) {
             owned.push(arg);
         }
@@ -89,6 +89,11 @@ pub struct OwnedArgs {
 }
 
 impl OwnedArgs {
+    /// Room for `count` arguments of `bytes` bytes together.
+    pub fn with_capacity(count: usize, bytes: usize) -> Self {
+        OwnedArgs { buffer: Vec::with_capacity(bytes), spans: Vec::with_capacity(count) }
+    }
+
     /// Adds an argument.
     pub fn push(&mut self, arg: &[u8]) {
         self.spans.push(Span { start: self.buffer.len() as u32, len: arg.len() as u32 });

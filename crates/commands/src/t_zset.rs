@@ -4,6 +4,7 @@
 //! command replies or removes then goes by rank.
 
 mod add;
+mod blocking;
 mod combine;
 pub mod pop;
 mod random;
@@ -14,6 +15,7 @@ mod scan;
 mod tests;
 
 pub use add::{zadd, zincrby};
+pub use blocking::{bzmpop, bzpopmax, bzpopmin};
 pub use combine::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
 pub use pop::{zmpop, zpopmax, zpopmin};
 pub use random::zrandmember;
@@ -34,6 +36,9 @@ use crate::{Args, CommandError, CommandResult, Ctx, Log, Outcome, Spec, facts};
 
 /// The family's rows.
 pub const COMMANDS: &[Spec] = &[
+    Spec { facts: &facts::sorted_set::BZMPOP, log: Log::Rewritten, run: bzmpop },
+    Spec { facts: &facts::sorted_set::BZPOPMAX, log: Log::Rewritten, run: bzpopmax },
+    Spec { facts: &facts::sorted_set::BZPOPMIN, log: Log::Rewritten, run: bzpopmin },
     Spec { facts: &facts::sorted_set::ZADD, log: Log::Rewritten, run: zadd },
     Spec { facts: &facts::sorted_set::ZCARD, log: Log::Nothing, run: zcard },
     Spec { facts: &facts::sorted_set::ZCOUNT, log: Log::Nothing, run: zcount },

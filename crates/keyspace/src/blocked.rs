@@ -103,22 +103,22 @@ impl Keyspace {
     ) -> Result<SmallVec<[u32; 16]>, TooMany> {
         let mut shards: SmallVec<[u32; 16]> = locked.numbers().collect();
         let mut looked_at = 0;
-        let mut work: SmallVec<[(u32, &[u8]); 8]> = keys.iter().map(|k| (k.shard, k.bytes)).collect();
+        let mut work: SmallVec<[Key<'_>; 8]> = keys.iter().copied().collect();
         let mut next = 0;
-        while let Some(&(shard, name)) = work.get(next) {
+        while let Some(&key) = work.get(next) {
             next += 1;
-            let Some(queues) = locked.held(shard).and_then(Shard::queues) else { continue };
-            for place in queues.places_of(name).filter(|place| place.wide > 0) {
+            let Some(queues) = locked.held(key.shard).and_then(Shard::queues) else { continue };
+            for place in queues.places_of(key).filter(|place| place.wide > 0) {
                 for line in place.lines {
-                    for ticket in queues.tickets(line).take(most) {
+                    for ticket in queues.tickets(line).filter(|t| t.is_waiting()).take(most) {
                         looked_at += 1;
                         if looked_at > LOOKED_AT_MAX {
                             return Err(TooMany);
                         }
                         shards.extend_from_slice(ticket.shards());
                         for key in ticket.others() {
-                            if !work.contains(&(key.shard, key.bytes)) {
-                                work.push((key.shard, key.bytes));
+                            if work.iter().all(|known| known.bytes != key.bytes) {
+                                work.push(key);
                             }
                         }
                     }

@@ -335,6 +335,17 @@ impl<'k> Locked<'k> {
         self.gate || self.held(shard).is_some()
     }
 
+    /// Adds a shard, in whatever order, if it is free at this moment. Nothing is waited for.
+    pub(crate) fn also_lock(&mut self, keyspace: &'k Keyspace, shard: u32) -> bool {
+        if self.gate {
+            return true;
+        }
+        let Err(at) = self.guards.binary_search_by_key(&shard, |(n, _)| *n) else { return true };
+        let Some(guard) = keyspace.shard(shard).spin_lock() else { return false };
+        self.guards.insert(at, (shard, guard));
+        true
+    }
+
     /// A shard of the set.
     pub(crate) fn held(&self, shard: u32) -> Option<&Shard> {
         let at = self.guards.binary_search_by_key(&shard, |(n, _)| *n).ok()?;

@@ -286,9 +286,8 @@ impl<'a> Space<'a> {
         self.locked.shard(self.keyspace, number)
     }
 
-    /// Whether the unit holds a shard, or can take it at any time.
-    pub fn holds(&self, shard: u32) -> bool {
-        self.locked.holds(shard)
+    pub(crate) fn also_lock(&mut self, shard: u32) -> bool {
+        self.locked.also_lock(self.keyspace, shard)
     }
 
     /// A shard held by the unit.

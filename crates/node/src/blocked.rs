@@ -51,6 +51,13 @@ pub struct Blocked {
     pub deadline_ns: Option<u64>,
 }
 
+impl Blocked {
+    /// Heap bytes behind it.
+    pub fn memory_bytes(&self) -> usize {
+        self.ticket.memory_bytes() + size_of::<Request>() + request(&self.ticket).args.memory_bytes()
+    }
+}
+
 /// The end of a wait, on its way to the client's thread.
 pub struct Served {
     token: u64,
@@ -146,8 +153,10 @@ pub fn hold(
         .map(|name| node.keyspace.hasher.place(name))
         .collect();
     let is_other = |key: &Key<'_>| awaited.iter().all(|a| a.bytes != key.bytes);
-    let others: Places<'_> = keys.into_iter().filter(is_other).collect();
-    let mut owned = OwnedArgs::default();
+    // Few commands have keys they do not wait for, and those have few keys.
+    let has_others = keys.len() > awaited.len();
+    let others: Places<'_> = keys.into_iter().filter(|key| has_others && is_other(key)).collect();
+    let mut owned = OwnedArgs::with_capacity(args.len(), args.bytes());
     for (i, arg) in args.from(0).enumerate() {
         let replaced = wait.replaced.iter().find(|(at, _)| *at == i);
         owned.push(replaced.map_or(arg, |(_, by)| by));
@@ -220,7 +229,7 @@ fn serve_key(
         let Some(ticket) = next else { return space.into_locked() };
         if !ticket.is_waiting() {
             // It gave up and is about to be taken out.
-            space.stop_waiting_in(&ticket, ready.key().shard);
+            space.leave_queue_of(&ticket, ready.key());
             locked = space.into_locked();
             continue;
         }
@@ -397,7 +406,7 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
 
 /// Takes an ended ticket out of its queues.
 fn leave_queues(node: &'static Node, state: &mut ThreadState, moment: &Moment, ticket: &Ticket) {
-    for key in ticket.awaited() {
+    for (at, key) in ticket.awaited().enumerate() {
         // One shard at a time, held by others for microseconds at most.
         let locked = loop {
             if let Ok(locked) = node.keyspace.lock(&[key]) {
@@ -407,7 +416,7 @@ fn leave_queues(node: &'static Node, state: &mut ThreadState, moment: &Moment, t
         };
         let mut space =
             Space::new(&node.keyspace, &mut state.local, locked, ticket.db, moment.now_ms, moment.access);
-        space.stop_waiting_in(ticket, key.shard);
+        space.leave_queue(ticket, at);
     }
 }
 

@@ -127,6 +127,7 @@ impl Client {
             + self.input.capacity()
             + self.out.capacity()
             + self.session.multi.as_ref().map_or(0, |m| m.queue.iter().map(|(_, a)| a.memory_bytes()).sum())
+            + if let Waiting::Blocked(blocked) = &self.waiting { blocked.memory_bytes() } else { 0 }
     }
 }
 

@@ -2,6 +2,7 @@
 //! leaves from anywhere in O(1).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::ticket::NONE;
 use super::{KINDS, Ticket};
+use crate::key::Key;
 
 /// A queue: first and last node.
 #[derive(Clone, Copy)]
@@ -26,8 +28,27 @@ struct Node {
     after: u32,
 }
 
+/// A key's order is part of a secret hash already: it only has to be spread over the bits that the map looks at.
+#[derive(Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only orders are hashed");
+    }
+
+    fn write_u32(&mut self, order: u32) {
+        self.0 = u64::from(order).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 /// The queues of one key in one database.
 pub(super) struct Place {
+    pub(super) bytes: Box<[u8]>,
     pub(super) db: u16,
     /// It stands in some unit's list of ready keys.
     pub(super) is_ready: bool,
@@ -41,28 +62,37 @@ pub(super) struct Place {
 /// The queues of one shard.
 #[derive(Default)]
 pub(crate) struct Queues {
-    keys: HashMap<Box<[u8]>, SmallVec<[Place; 1]>>,
+    /// By the keys' order.
+    keys: HashMap<u32, SmallVec<[Place; 1]>, BuildHasherDefault<Spread>>,
     nodes: Vec<Node>,
     /// Head of the list of free nodes, linked by `after`.
     free: Option<u32>,
 }
 
 impl Queues {
-    pub(super) fn place_mut(&mut self, db: u16, key: &[u8]) -> Option<&mut Place> {
-        self.keys.get_mut(key)?.iter_mut().find(|place| place.db == db)
+    pub(super) fn place_mut(&mut self, db: u16, key: Key<'_>) -> Option<&mut Place> {
+        self.keys.get_mut(&key.order)?.iter_mut().find(|place| place.db == db && *place.bytes == *key.bytes)
     }
 
     /// Puts a ticket at the end of the queue of its key number `at`.
     pub(super) fn push(&mut self, ticket: &Arc<Ticket>, at: usize) {
         let named = &ticket.keys[at];
         debug_assert_eq!(named.node.load(Ordering::Relaxed), NONE, "it stands there already");
-        if self.place_mut(ticket.db, &named.bytes).is_none() {
-            let place = Place { db: ticket.db, is_ready: false, nokey: 0, wide: 0, lines: [EMPTY; KINDS] };
-            self.keys.entry(named.bytes.clone()).or_default().push(place);
-        }
         let Queues { keys, nodes, free } = self;
-        let places = keys.get_mut(&named.bytes).expect("it was there or was just made");
-        let place = places.iter_mut().find(|place| place.db == ticket.db).expect("likewise");
+        let places = keys.entry(named.order).or_default();
+        let found = places.iter().position(|place| place.db == ticket.db && place.bytes == named.bytes);
+        let at = found.unwrap_or_else(|| {
+            places.push(Place {
+                bytes: named.bytes.clone(),
+                db: ticket.db,
+                is_ready: false,
+                nokey: 0,
+                wide: 0,
+                lines: [EMPTY; KINDS],
+            });
+            places.len() - 1
+        });
+        let place = &mut places[at];
         let line = &mut place.lines[ticket.kind as usize];
         let node = Node { ticket: Some(ticket.clone()), before: line.last, after: NONE };
         let number = match *free {
@@ -100,8 +130,9 @@ impl Queues {
         let Node { before, after, .. } =
             std::mem::replace(&mut nodes[number as usize], Node { ticket: None, before: NONE, after: next });
         *free = Some(number);
-        let places = keys.get_mut(&named.bytes).expect("it stands in this key's queue");
-        let at = places.iter().position(|place| place.db == ticket.db).expect("likewise");
+        let places = keys.get_mut(&named.order).expect("it stands in this key's queue");
+        let at = places.iter().position(|place| place.db == ticket.db && place.bytes == named.bytes);
+        let at = at.expect("likewise");
         let place = &mut places[at];
         let line = &mut place.lines[ticket.kind as usize];
         match before {
@@ -118,7 +149,7 @@ impl Queues {
         if place.lines.iter().all(|line| line.len == 0) {
             places.swap_remove(at);
             if places.is_empty() {
-                keys.remove(&named.bytes);
+                keys.remove(&named.order);
             }
         }
         if keys.is_empty() {
@@ -141,14 +172,14 @@ impl Queues {
     }
 
     /// The queues of a key in all databases.
-    pub(super) fn places_of(&self, key: &[u8]) -> impl Iterator<Item = &Place> {
-        self.keys.get(key).into_iter().flatten()
+    pub(super) fn places_of(&self, key: Key<'_>) -> impl Iterator<Item = &Place> {
+        let places = self.keys.get(&key.order).into_iter().flatten();
+        places.filter(move |place| *place.bytes == *key.bytes)
     }
 
     /// The keys somebody waits for in a database.
     pub(super) fn keys(&self, db: u16) -> Vec<Box<[u8]>> {
-        let here = self.keys.iter().filter(|(_, places)| places.iter().any(|place| place.db == db));
-        here.map(|(name, _)| name.clone()).collect()
+        self.places().filter(|place| place.db == db).map(|place| place.bytes.clone()).collect()
     }
 
     /// The tickets of a queue, in order.

@@ -48,25 +48,29 @@ impl Space<'_> {
         }
     }
 
-    /// Takes a ticket out of the queues of its keys in `shard`, which is held. O(keys).
-    pub fn stop_waiting_in(&mut self, ticket: &Ticket, shard: u32) {
-        for at in (0..ticket.awaited).filter(|&at| ticket.keys[at].shard == shard) {
-            let shard = self.shard(shard);
-            if shard.queues_mut().is_some_and(|queues| queues.remove(ticket, at)) {
-                shard.waiting -= 1;
-            }
+    /// Takes a ticket out of the queue of one of its keys, by its number; its shard is held. O(1).
+    pub fn leave_queue(&mut self, ticket: &Ticket, at: usize) {
+        let shard = self.shard(ticket.keys[at].shard);
+        if shard.queues_mut().is_some_and(|queues| queues.remove(ticket, at)) {
+            shard.waiting -= 1;
+        }
+    }
+
+    /// As [`Self::leave_queue`], by name. O(keys).
+    pub fn leave_queue_of(&mut self, ticket: &Ticket, key: Key<'_>) {
+        if let Some(at) = ticket.awaited().position(|awaited| awaited.bytes == key.bytes) {
+            self.leave_queue(ticket, at);
         }
     }
 
     fn stop_waiting(&mut self, ticket: &Ticket) {
-        for &shard in ticket.shards() {
-            self.stop_waiting_in(ticket, shard);
-        }
+        (0..ticket.awaited).for_each(|at| self.leave_queue(ticket, at));
     }
 
-    /// Whether all shards that serving a ticket takes are held.
-    pub fn can_serve(&self, ticket: &Ticket) -> bool {
-        ticket.shards().iter().all(|&shard| self.holds(shard))
+    /// Whether all shards that serving a ticket takes are held. Tries to take those that are not: the unit was locked
+    /// for those who were first then, and some may have given up since.
+    pub fn can_serve(&mut self, ticket: &Ticket) -> bool {
+        ticket.shards().iter().all(|&shard| self.also_lock(shard))
     }
 
     /// Begins to serve a client: takes its ticket out of all queues. `false` when it no longer waits. Its shards are
@@ -90,7 +94,7 @@ impl Space<'_> {
     /// Begins the turn of a ready key, whose shard is held. `None` when nobody waits for it.
     pub fn begin_round(&mut self, ready: &Ready) -> Option<Round> {
         self.select(ready.db);
-        let place = self.shard(ready.shard).queues_mut()?.place_mut(ready.db, &ready.bytes)?;
+        let place = self.shard(ready.shard).queues_mut()?.place_mut(ready.db, ready.key())?;
         place.is_ready = false;
         Some(Round { left: place.lines.map(|line| line.len), nokey: None })
     }
@@ -100,7 +104,7 @@ impl Space<'_> {
         self.select(ready.db);
         let kind = self.kind_at(ready.key());
         let queues = self.shard(ready.shard).queues_mut()?;
-        let place = queues.place_mut(ready.db, &ready.bytes)?;
+        let place = queues.place_mut(ready.db, ready.key())?;
         let lines = place.lines;
         if let Some(kind) = kind
             && round.left[kind as usize] > 0
@@ -147,7 +151,7 @@ impl Space<'_> {
         }
         let db = self.db();
         let queues = self.shard(key.shard).queues_mut();
-        let Some(place) = queues.and_then(|queues| queues.place_mut(db, key.bytes)) else { return };
+        let Some(place) = queues.and_then(|queues| queues.place_mut(db, key)) else { return };
         if (gone && place.nokey == 0) || std::mem::replace(&mut place.is_ready, true) {
             return;
         }

@@ -264,9 +264,7 @@ fn an_ended_ticket_serves_nobody_and_an_abandoned_one_never_waits_again() {
 
     let gone = wait(&mut world, Kind::List, "gone", &["k", "m"]);
     assert!(keyspace.abandon_wait(&gone));
-    for &shard in gone.shards() {
-        world.space(0).stop_waiting_in(&gone, shard);
-    }
+    (0..gone.awaited().count()).for_each(|at| world.space(0).leave_queue(&gone, at));
     assert_nobody_waits(&mut world);
 }
 
@@ -291,7 +289,7 @@ fn tickets_leave_from_anywhere() {
         let place = world.keyspace.hasher.place(key.as_bytes());
         let mut space = world.space(0);
         let queues = space.shard(place.shard).queues().expect("somebody waits");
-        let places = queues.places_of(place.bytes).next().expect("somebody waits");
+        let places = queues.places_of(place).next().expect("somebody waits");
         for kind in Kind::ALL {
             let mine = |t: &Ticket| t.kind == kind && t.awaited().any(|k| k.bytes == place.bytes);
             let expected: Vec<_> =

@@ -1,6 +1,7 @@
 //! A waiting client's ticket, and the one word that decides who ends its wait.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use smallvec::SmallVec;
@@ -17,11 +18,14 @@ const ENDED: u8 = 2;
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// Keys up to which comparing each with each is quicker than hashing them.
+const FEW: usize = 8;
+
 /// A key of a ticket.
 pub(super) struct Named {
     pub(super) bytes: Box<[u8]>,
     pub(super) shard: u32,
-    order: u32,
+    pub(super) order: u32,
     /// Its place in the shard's queues; looked at and changed under the shard's lock only.
     pub(super) node: AtomicU32,
 }
@@ -64,11 +68,16 @@ impl<R> Ticket<R> {
                 node: AtomicU32::new(NONE),
             });
         };
-        for key in awaited {
-            // A key given twice is waited for once.
-            if keys.iter().all(|k| *k.bytes != *key.bytes) {
-                add(&mut keys, key);
+        // A key given twice is waited for once.
+        if awaited.len() <= FEW {
+            for key in awaited {
+                if keys.iter().all(|k| *k.bytes != *key.bytes) {
+                    add(&mut keys, key);
+                }
             }
+        } else {
+            let mut seen = HashSet::with_capacity(awaited.len());
+            awaited.iter().filter(|key| seen.insert(key.bytes)).for_each(|key| add(&mut keys, key));
         }
         let awaited = keys.len();
         others.iter().for_each(|key| add(&mut keys, key));

@@ -68,6 +68,7 @@ scripts! {
     elements_come_by_other_commands_too: OTHER_WAYS,
     whole_databases_come_and_go: DATABASES,
     values_of_other_types_serve_nobody: TYPES,
+    sorted_sets_serve_those_who_wait_for_them: SORTED_SETS,
     unblock_ends_a_wait_both_ways: UNBLOCK,
     who_is_gone_takes_nothing: GONE,
     what_was_sent_meanwhile_runs_afterwards: PIPELINE,

@@ -310,6 +310,80 @@ pub const TYPES: &str = "
     b<
 ";
 
+pub const SORTED_SETS: &str = "
+    b? BZPOPMIN z 0
+    c? BZPOPMAX z 0
+    d? BZMPOP 0 2 y z MIN COUNT 2
+    e? BZPOPMIN y z 0
+    a ZADD z 1 a
+    b<
+    a ZADD z 1 a 2 b 3 c 4 d
+    c<
+    d<
+    e<
+    a EXISTS z
+    b? BZPOPMIN z 0
+    a ZINCRBY z 5 m
+    b<
+    b? BZPOPMAX z 0
+    a GEOADD z 13 38 place
+    b<
+    a ZADD source 1 a 2 b
+    b? BZPOPMIN z 0
+    a ZUNIONSTORE z 1 source
+    b<
+    a DEL z
+    b? BZPOPMIN z 0
+    a ZRANGESTORE z source 0 -1
+    b<
+    a DEL z
+    b? BZMPOP 0 1 z MAX
+    a SET z string
+    a ZUNIONSTORE z 1 source
+    b!
+    a RENAME source z
+    b<
+    a DEL z
+    b? BLPOP k 0
+    c? BZPOPMIN k 0
+    d? BLPOP k 0
+    a ZADD k 1 a 2 b
+    c<
+    a ZRANGE k 0 -1
+    b!
+    a DEL k
+    c? BZPOPMIN k 0
+    a MULTI
+    a ZADD k 1 a
+    a DEL k
+    a RPUSH k x y
+    a EXEC
+    b<
+    d<
+    c!
+    a MULTI
+    a RPUSH k x
+    a DEL k
+    a ZADD k 1 a
+    a EXEC
+    c<
+    b BZPOPMIN none 0.01
+    b/proto HELLO 3
+    b BZPOPMIN none 0.01
+    b BZMPOP 0.01 1 none MIN
+    b? BZPOPMIN z 0
+    a ZADD z 1.5 a
+    b<
+    b? BZMPOP 0 1 z MAX COUNT 2
+    a ZADD z 1.5 a inf b
+    b<
+    a MULTI
+    a BZPOPMIN none 0
+    a BZPOPMAX none 0
+    a BZMPOP 0 1 none MAX
+    a EXEC
+";
+
 pub const UNBLOCK: &str = "
     b? BLPOP l 0
     a CLIENT UNBLOCK {b}

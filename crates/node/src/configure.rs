@@ -13,7 +13,7 @@ macro_rules! rows {
 }
 
 rows! {
-    MAXMEMORY = "maxmemory"; SAMPLES = "maxmemory-samples"; POLICY = "maxmemory-policy";
+    MAXMEMORY = "maxmemory"; CLIENTS_MEMORY = "maxmemory-clients"; SAMPLES = "maxmemory-samples"; POLICY = "maxmemory-policy";
     LFU_LOG = "lfu-log-factor"; LFU_DECAY = "lfu-decay-time"; MAXCLIENTS = "maxclients"; TIMEOUT = "timeout";
     KEEPALIVE = "tcp-keepalive"; BULK = "proto-max-bulk-len"; QUERY = "client-query-buffer-limit";
     HLL = "hll-sparse-max-bytes"; HZ = "hz"; EFFORT = "active-expire-effort"; PROTECTED = "protected-mode";
@@ -33,6 +33,7 @@ rows! {
 pub fn apply(parameters: &Parameters, settings: &Settings) {
     let p = parameters;
     settings.maxmemory.store(p.get_bytes(MAXMEMORY), Relaxed);
+    settings.maxmemory_clients.store(client_limit(p), Relaxed);
     settings.maxmemory_samples.store(p.get_int(SAMPLES) as u32, Relaxed);
     settings.set_policy(Policy::from_name(p.get_enum(POLICY)).unwrap_or(Policy::NoEviction));
     settings.lfu_log_factor.store(p.get_int(LFU_LOG) as u32, Relaxed);
@@ -77,6 +78,14 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
         stream_node_entries: p.get_int(STREAM_ENTRIES) as usize,
     });
     crate::log::set_level(p.get_enum(LOGLEVEL));
+}
+
+/// `maxmemory-clients` in bytes: a percentage is one of `maxmemory`, and nothing without that.
+fn client_limit(p: &Parameters) -> u64 {
+    match p.value(CLIENTS_MEMORY) {
+        Value::Int(percent) if *percent < 0 => p.get_bytes(MAXMEMORY) / 100 * percent.unsigned_abs(),
+        _ => p.get_bytes(CLIENTS_MEMORY),
+    }
 }
 
 /// A size that may be -1 for "off".

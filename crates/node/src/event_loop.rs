@@ -7,6 +7,7 @@
 
 mod balance;
 mod batch;
+mod client_memory;
 mod input;
 mod output;
 mod waits;
@@ -59,6 +60,7 @@ pub struct IoThread {
     /// The connection that is to go to another thread.
     moving: Option<balance::Move>,
     next_cron_ns: u64,
+    next_client_count_ns: u64,
     /// When the first waiting client gives up.
     next_timeout_ns: Option<u64>,
     /// Clients whose next command `CLIENT PAUSE` holds, by token, and what it held then.
@@ -89,6 +91,7 @@ impl IoThread {
             listeners,
             moving: None,
             next_cron_ns: 0,
+            next_client_count_ns: 0,
             next_timeout_ns: None,
             held: Vec::new(),
             held_under: Paused::No,
@@ -105,11 +108,7 @@ impl IoThread {
             structures::lock::become_sole_owner();
         }
         self.poller.add_listener(me.mailbox.waker().as_fd(), TOKEN_WAKER)?;
-        if let Some(listeners) = &self.listeners {
-            for (i, fd) in listeners.fds().enumerate() {
-                self.poller.add_listener(fd, TOKEN_LISTENER + i as u64)?;
-            }
-        }
+        self.watch_listeners()?;
         while !node.is_stopping() {
             let timeout = self.timeout();
             let mut events = std::mem::take(&mut self.events);
@@ -140,6 +139,7 @@ impl IoThread {
                 self.go_on_moving(&mut state, &moment);
             }
             let now_ns = mono_ns();
+            self.evict_clients(&mut state, &moment, now_ns);
             if now_ns >= self.next_cron_ns {
                 self.cron(&mut state, &moment, now_ns);
             }
@@ -150,6 +150,27 @@ impl IoThread {
             crate::effects::merge(node);
         }
         Ok(())
+    }
+
+    fn watch_listeners(&mut self) -> std::io::Result<()> {
+        let Some(listeners) = &self.listeners else { return Ok(()) };
+        for (i, fd) in listeners.fds().enumerate() {
+            self.poller.add_listener(fd, TOKEN_LISTENER + i as u64)?;
+        }
+        Ok(())
+    }
+
+    /// Listens on other TCP sockets than so far (CONFIG SET port, bind).
+    fn listen_on(&mut self, tcp: Vec<std::os::fd::OwnedFd>) {
+        if let Some(listeners) = &mut self.listeners {
+            for (i, fd) in listeners.fds().enumerate() {
+                self.poller.remove(fd, TOKEN_LISTENER + i as u64);
+            }
+            listeners.replace_tcp(tcp);
+        }
+        if let Err(error) = self.watch_listeners() {
+            crate::log::warning(&format!("the new listening sockets cannot be watched: {error}"));
+        }
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -245,6 +266,7 @@ impl IoThread {
         for mail in mailbox.take() {
             match mail {
                 Mail::Accepted { fd, peer, is_unix } => self.adopt(state, fd, peer, is_unix, moment),
+                Mail::Listen(tcp) => self.listen_on(tcp),
                 Mail::Moved(client) => self.adopt_moved(state, client, moment),
                 Mail::Reply { token, bytes } => {
                     let Some(slot) = state.clients.slot_of(token) else { continue };

@@ -34,52 +34,37 @@ pub enum ListenError {
 impl Listeners {
     /// Opens what `port`, `bind`, `unixsocket` ask for.
     pub fn open(parameters: &Parameters) -> Result<Self, ListenError> {
-        const PORT: table::RowId = table::row("port");
-        const BIND: table::RowId = table::row("bind");
         const UNIX: table::RowId = table::row("unixsocket");
         const PERM: table::RowId = table::row("unixsocketperm");
-        const BACKLOG: table::RowId = table::row("tcp-backlog");
-        let mut sockets = Vec::new();
-        let port = parameters.get_int(PORT) as u16;
-        let backlog = parameters.get_int(BACKLOG).clamp(1, i64::from(i32::MAX)) as u32;
-        if port != 0 {
-            for word in parameters.get_words(BIND) {
-                let (optional, address) = parse_bind(word);
-                let shown = String::from_utf8_lossy(word.strip_prefix(b"-").unwrap_or(word)).into_owned();
-                let Some(address) = address else {
-                    return Err(ListenError::Bind(format!(
-                        "Could not create server TCP listening socket {shown}:{port}: Name or service not known"
-                    )));
-                };
-                let options = ListenOptions { backlog, ..ListenOptions::default() };
-                match socket::listen_tcp(SocketAddr::new(address, port), options) {
-                    Ok(fd) => sockets.push((fd, false)),
-                    Err(error) if optional && is_absent(&error) => {}
-                    Err(error) => {
-                        let text = plain_error(&error);
-                        return Err(ListenError::Bind(format!(
-                            "Could not create server TCP listening socket {shown}:{port}: bind: {text}"
-                        )));
-                    }
-                }
-            }
-            if sockets.is_empty() {
-                return Err(ListenError::Bind("Failed listening on port".into()));
-            }
-        }
+        let mut sockets: Vec<_> = open_tcp(parameters)?.into_iter().map(|fd| (fd, false)).collect();
         let path = String::from_utf8_lossy(parameters.get_str(UNIX)).into_owned();
         let mut unix_path = None;
         if !path.is_empty() {
             let permissions = parameters.get_int(PERM) as u32;
             let _ = std::fs::remove_file(&path);
-            let fd = socket::listen_unix(path.as_ref(), (permissions != 0).then_some(permissions), backlog)
-                .map_err(|e| {
+            let fd = socket::listen_unix(
+                path.as_ref(),
+                (permissions != 0).then_some(permissions),
+                backlog(parameters),
+            )
+            .map_err(|e| {
                 ListenError::Bind(format!("Failed opening Unix socket: bind: {}", plain_error(&e)))
             })?;
             sockets.push((fd, true));
             unix_path = Some(PathBuf::from(path));
         }
         Ok(Listeners { sockets, unix_path })
+    }
+
+    /// Copies of the TCP sockets' descriptors, for [`stop_listening`].
+    pub fn tcp_copies(&self) -> std::io::Result<Vec<OwnedFd>> {
+        self.sockets.iter().filter(|(_, is_unix)| !is_unix).map(|(fd, _)| fd.try_clone()).collect()
+    }
+
+    /// Puts other TCP sockets in the place of those there are, which are closed.
+    pub fn replace_tcp(&mut self, tcp: Vec<OwnedFd>) {
+        self.sockets.retain(|(_, is_unix)| *is_unix);
+        self.sockets.extend(tcp.into_iter().map(|fd| (fd, false)));
     }
 
     /// The descriptors to watch, in order.
@@ -99,9 +84,59 @@ impl Listeners {
             node.connections.fetch_add(1, Ordering::Relaxed);
             each(accepted.fd, accepted.peer, *is_unix);
         });
-        if let Err(error) = result {
+        if let Err(error) = result
+            // One that was told to stop listening.
+            && error.kind() != std::io::ErrorKind::InvalidInput
+        {
             crate::log::warning(&format!("Accepting client connection: {error}"));
         }
+    }
+}
+
+fn backlog(parameters: &Parameters) -> u32 {
+    const BACKLOG: table::RowId = table::row("tcp-backlog");
+    parameters.get_int(BACKLOG).clamp(1, i64::from(i32::MAX)) as u32
+}
+
+/// Opens the TCP sockets that `port` and `bind` ask for; none with port 0.
+pub fn open_tcp(parameters: &Parameters) -> Result<Vec<OwnedFd>, ListenError> {
+    const PORT: table::RowId = table::row("port");
+    const BIND: table::RowId = table::row("bind");
+    let port = parameters.get_int(PORT) as u16;
+    let mut sockets = Vec::new();
+    if port == 0 {
+        return Ok(sockets);
+    }
+    for word in parameters.get_words(BIND) {
+        let (optional, address) = parse_bind(word);
+        let shown = String::from_utf8_lossy(word.strip_prefix(b"-").unwrap_or(word)).into_owned();
+        let Some(address) = address else {
+            return Err(ListenError::Bind(format!(
+                "Could not create server TCP listening socket {shown}:{port}: Name or service not known"
+            )));
+        };
+        let options = ListenOptions { backlog: backlog(parameters), ..ListenOptions::default() };
+        match socket::listen_tcp(SocketAddr::new(address, port), options) {
+            Ok(fd) => sockets.push(fd),
+            Err(error) if optional && is_absent(&error) => {}
+            Err(error) => {
+                let text = plain_error(&error);
+                return Err(ListenError::Bind(format!(
+                    "Could not create server TCP listening socket {shown}:{port}: bind: {text}"
+                )));
+            }
+        }
+    }
+    if sockets.is_empty() {
+        return Err(ListenError::Bind("Failed listening on port".into()));
+    }
+    Ok(sockets)
+}
+
+/// Ends the listening of sockets that another thread watches, so that their addresses are free at once.
+pub fn stop_listening(sockets: &[OwnedFd]) {
+    for fd in sockets {
+        let _ = socket::shutdown_listener(fd.as_fd());
     }
 }
 

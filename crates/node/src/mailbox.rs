@@ -20,6 +20,8 @@ pub enum Mail {
     },
     /// A connection that another thread gives away.
     Moved(Box<crate::client::Client>),
+    /// Other TCP sockets to listen on, for the thread that accepts.
+    Listen(Vec<OwnedFd>),
     /// A worker's reply for the client with this token.
     Reply {
         /// The client.

@@ -29,6 +29,11 @@ pub struct Thread {
     pub connections: AtomicUsize,
     /// Commands it ran in the last second, for the balance between threads.
     pub commands_per_second: AtomicU64,
+    /// Bytes that its connections hold, and the largest of those that may be closed for it: kept up to date while
+    /// `maxmemory-clients` is set.
+    pub client_bytes: AtomicU64,
+    /// See `client_bytes`.
+    pub largest_client_bytes: AtomicU64,
     state: Mutex<ThreadState>,
 }
 
@@ -63,6 +68,8 @@ pub struct Node {
     pub gate: Gate,
     /// The I/O threads.
     pub threads: Vec<Thread>,
+    /// The TCP sockets that the first thread listens on.
+    pub listening: Mutex<Vec<std::os::fd::OwnedFd>>,
     /// Commands by name.
     pub registry: Registry,
     /// The number of EXEC, which CLIENT LIST shows for the commands of a running transaction.
@@ -128,6 +135,8 @@ impl Node {
                     mailbox: Mailbox::new()?,
                     connections: AtomicUsize::new(0),
                     commands_per_second: AtomicU64::new(0),
+                    client_bytes: AtomicU64::new(0),
+                    largest_client_bytes: AtomicU64::new(0),
                     state: Mutex::new(ThreadState {
                         clients: Clients::default(),
                         local,

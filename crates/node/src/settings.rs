@@ -21,6 +21,8 @@ pub struct OutputLimit {
 pub struct Settings {
     /// `maxmemory`, bytes; 0 = no limit.
     pub maxmemory: AtomicU64,
+    /// `maxmemory-clients`, bytes; 0 = no limit.
+    pub maxmemory_clients: AtomicU64,
     /// `maxmemory-samples`.
     pub maxmemory_samples: AtomicU32,
     /// `lfu-log-factor`.

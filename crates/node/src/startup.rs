@@ -125,6 +125,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
     let node: &'static Node = Box::leak(Box::new(Node {
         keyspace: Keyspace::new(KeyspaceOptions { hasher, databases }),
         gate: keyspace::gate::Gate::new(threads),
+        listening: Mutex::new(listeners.tcp_copies()?),
         threads: Node::make_threads(threads, &registry, effect_log.as_ref())?,
         exec_number: registry.find_name(b"exec").unwrap_or(u16::MAX),
         effect_log,

@@ -139,6 +139,8 @@ pub struct Stats {
     pub query_buffer_disconnections: u64,
     /// Clients cut off for their output buffer.
     pub output_buffer_disconnections: u64,
+    /// Connections closed for `maxmemory-clients`.
+    pub evicted_clients: u64,
     /// Connections given to other threads.
     pub moved_connections: u64,
     /// Error replies.

@@ -40,6 +40,7 @@ pub const ACTED_ON: &[&str] = &[
     "loglevel",
     "maxclients",
     "maxmemory",
+    "maxmemory-clients",
     "maxmemory-policy",
     "maxmemory-samples",
     "pidfile",

@@ -168,6 +168,13 @@ pub fn accept_each(
     Ok(accepted)
 }
 
+/// Ends listening without closing the descriptor, which a poller may hold: new sockets can listen at its address.
+pub fn shutdown_listener(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) })?;
+    Ok(())
+}
+
 /// Connects and waits for it, at most `timeout`. The socket comes back non-blocking.
 pub fn connect_tcp(address: SocketAddr, timeout: Duration) -> io::Result<OwnedFd> {
     let stream = std::net::TcpStream::connect_timeout(&address, timeout)?;

@@ -17,6 +17,8 @@ use wire::resp::{ReplyWriter, Resp};
 
 use crate::client::Meta;
 use crate::ctx::NodeCtx;
+use crate::listener::{ListenError, open_tcp, stop_listening};
+use crate::mailbox::Mail;
 use crate::node::{Node, used_memory_bytes};
 use crate::registry::NodeSpec;
 use crate::state::ThreadState;
@@ -77,6 +79,22 @@ pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         }
         return Err(refused(error));
     }
+    let listens_elsewhere = [PORT, BIND].into_iter().find(|id| applied.changed.contains(id));
+    if let Some(id) = listens_elsewhere
+        && let Err(error) = listen_elsewhere(node, &parameters)
+    {
+        log::warning(&format!("Warning: {error}"));
+        let reason = match id {
+            PORT => "Unable to listen on this port. Check server logs.",
+            _ => "Failed to bind to specified addresses.",
+        };
+        parameters.revert(applied);
+        // The old addresses were free a moment ago.
+        if let Err(error) = listen_elsewhere(node, &parameters) {
+            log::warning(&format!("Failed to listen on the former addresses: {error}"));
+        }
+        return Err(refused(ParameterError::failed(id.row().name, reason)));
+    }
     // The start may have lowered the limit to what the system allows: only an explicit change undoes that.
     let maxclients = node.settings.maxclients.load(Relaxed);
     configure::apply(&parameters, &node.settings);
@@ -104,15 +122,19 @@ fn is_local(meta: &Meta) -> bool {
     meta.is_unix || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
 }
 
+/// Listens where `port` and `bind` say now; connections stay.
+fn listen_elsewhere(node: &Node, parameters: &Parameters) -> Result<(), ListenError> {
+    let mut listening = node.listening.lock().unwrap_or_else(|e| e.into_inner());
+    // First, since a new address may overlap an old one.
+    stop_listening(&listening);
+    let tcp = open_tcp(parameters)?;
+    *listening = tcp.iter().filter_map(|fd| fd.try_clone().ok()).collect();
+    node.threads[0].mailbox.send(Mail::Listen(tcp));
+    Ok(())
+}
+
 /// Does what may fail. What it did before a failure is harmless or undone by the caller.
 fn give_effect(parameters: &Parameters, changed: &[RowId]) -> Result<(), ParameterError> {
-    for id in [PORT, BIND] {
-        if changed.contains(&id) {
-            let reason =
-                "the listening sockets of a running node cannot be changed; restart it with the new value";
-            return Err(ParameterError::failed(id.row().name, reason));
-        }
-    }
     if changed.contains(&DIR) {
         std::env::set_current_dir(parameters.directory())
             .map_err(|error| ParameterError::failed("dir", &system_text(&error)))?;

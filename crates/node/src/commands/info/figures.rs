@@ -31,6 +31,8 @@ pub struct Totals {
     pub query_buffer_disconnections: u64,
     /// Clients cut off for their output buffer.
     pub output_buffer_disconnections: u64,
+    /// Connections closed for `maxmemory-clients`.
+    pub evicted_clients: u64,
     /// Connections given to other threads.
     pub moved_connections: u64,
     /// Error replies.
@@ -92,6 +94,7 @@ impl Totals {
         }
         self.query_buffer_disconnections += stats.query_buffer_disconnections;
         self.output_buffer_disconnections += stats.output_buffer_disconnections;
+        self.evicted_clients += stats.evicted_clients;
         self.moved_connections += stats.moved_connections;
         self.error_replies += stats.error_replies;
         for (code, count) in &stats.errors {

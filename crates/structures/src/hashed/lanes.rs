@@ -37,29 +37,30 @@ impl Iterator for Positions<'_> {
 }
 
 /// What the first `count` bytes of `array` add up to. `array` is a whole number of lanes.
-#[inline]
+#[inline(always)]
 pub(super) fn sum(array: &[u8], count: usize) -> usize {
-    fold(array, count, sum_lane)
+    let (whole, last) = cut(array, count);
+    sum_lanes(whole, &last)
 }
 
 /// How many of the first `count` bytes of `array` are 255. `array` is a whole number of lanes.
 #[inline]
 pub(super) fn count_255(array: &[u8], count: usize) -> usize {
-    fold(array, count, |lane| equal_mask(lane, 255).count_ones() as usize)
+    let (whole, last) = cut(array, count);
+    whole.iter().chain([&last]).map(|lane| equal_mask(lane, 255).count_ones() as usize).sum()
 }
 
+/// The whole lanes of the first `count` bytes, and the rest of them with zeros behind.
 #[inline(always)]
-fn fold(array: &[u8], count: usize, of_lane: impl Fn(&[u8; LANE]) -> usize) -> usize {
+fn cut(array: &[u8], count: usize) -> (&[[u8; LANE]], [u8; LANE]) {
     debug_assert!(array.len() % LANE == 0 && count <= array.len());
     let lanes: &[[u8; LANE]] = array.as_chunks().0;
-    let (whole, rest) = (count / LANE, count % LANE);
-    let mut total = lanes[..whole].iter().map(&of_lane).sum();
-    if rest > 0 {
-        // The bytes behind `count` must not count.
-        let lane = u128::from_le_bytes(lanes[whole]) & !(u128::MAX << (8 * rest));
-        total += of_lane(&lane.to_le_bytes());
-    }
-    total
+    let (whole, rest) = lanes.split_at(count / LANE);
+    let last = match rest.first() {
+        Some(lane) => u128::from_le_bytes(*lane) & !(u128::MAX << (8 * (count % LANE))),
+        None => 0,
+    };
+    (whole, last.to_le_bytes())
 }
 
 /// One bit for each byte of the lane that equals `byte`.
@@ -76,15 +77,18 @@ fn equal_mask(lane: &[u8; LANE], byte: u8) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn sum_lane(lane: &[u8; LANE]) -> usize {
+fn sum_lanes(lanes: &[[u8; LANE]], last: &[u8; LANE]) -> usize {
     use core::arch::x86_64::{
-        _mm_add_epi64, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_sad_epu8, _mm_setzero_si128,
+        __m128i, _mm_add_epi64, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_sad_epu8, _mm_setzero_si128,
         _mm_unpackhi_epi64,
     };
-    // SAFETY: the load is of 16 bytes of the array at any alignment; SSE2 is part of x86_64.
+    // SAFETY: the loads are of 16 bytes of an array at any alignment; SSE2 is part of x86_64.
     unsafe {
-        let halves = _mm_sad_epu8(_mm_loadu_si128(lane.as_ptr().cast()), _mm_setzero_si128());
-        _mm_cvtsi128_si64(_mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves))) as usize
+        let halves = |lane: &[u8; LANE]| {
+            _mm_sad_epu8(_mm_loadu_si128(lane.as_ptr().cast::<__m128i>()), _mm_setzero_si128())
+        };
+        let sums = lanes.iter().fold(halves(last), |sums, lane| _mm_add_epi64(sums, halves(lane)));
+        _mm_cvtsi128_si64(_mm_add_epi64(sums, _mm_unpackhi_epi64(sums, sums))) as usize
     }
 }
 
@@ -96,8 +100,8 @@ fn equal_mask(lane: &[u8; LANE], byte: u8) -> u32 {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn sum_lane(lane: &[u8; LANE]) -> usize {
-    lane.iter().map(|byte| usize::from(*byte)).sum()
+fn sum_lanes(lanes: &[[u8; LANE]], last: &[u8; LANE]) -> usize {
+    lanes.iter().chain([last]).flatten().map(|byte| usize::from(*byte)).sum()
 }
 
 #[cfg(test)]

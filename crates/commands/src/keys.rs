@@ -15,6 +15,7 @@ pub use object::{
 };
 pub use scan_args::{ScanArgs, scan_cursor};
 pub use transfer::{copy, move_, rename, renamenx};
+pub(crate) use walk::pattern_slot;
 pub use walk::{dbsize, keys, randomkey, scan};
 
 use keyspace::{EntryRef, Key};

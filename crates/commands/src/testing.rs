@@ -23,6 +23,8 @@ pub struct Engine {
     pub now_ms: i64,
     /// How the last command ended, before its slices or its job.
     pub went_on: Option<&'static str>,
+    /// Whether the last command asked for the gate.
+    pub gated: bool,
     rng: Rng,
     effects: Vec<Vec<Vec<u8>>>,
 }
@@ -44,6 +46,7 @@ impl Engine {
             },
             now_ms: 1_800_000_000_000,
             went_on: None,
+            gated: false,
             rng: Rng::new(3),
             effects: Vec::new(),
         }
@@ -88,6 +91,11 @@ impl Engine {
         let locked = self.keyspace.lock(&places).expect("nobody else is here");
         let before = self.local.counters;
         let mut result = self.unit(locked, out, |ctx| (spec.run)(ctx, &owned.as_args()));
+        self.gated = matches!(result, Ok(Outcome::NeedsGate));
+        if self.gated {
+            assert!(out.is_empty(), "a command asks for the gate before it replies");
+            result = self.unit(Locked::gate(), out, |ctx| (spec.run)(ctx, &owned.as_args()));
+        }
         let after = self.local.counters;
         if after.changes - before.changes > after.expired_keys - before.expired_keys {
             match spec.log {

@@ -141,9 +141,12 @@ pub fn exec(
         unwatch_all(node, state, moment, client)?;
         return Err(CommandError::text("EXECABORT Transaction discarded because of previous errors."));
     }
-    let needs_gate = multi.queue.iter().any(|(number, _)| {
+    let needs_gate = multi.queue.iter().any(|(number, args)| {
         let command = node.registry.get(*number);
-        command.gate || (!command.has_keys() && matches!(command.run, Run::Data(_)))
+        command.gate
+            || (!command.has_keys() && matches!(command.run, Run::Data(_)))
+            || (matches!(command.facts.name, "sort" | "sort_ro")
+                && commands::sort::needs_gate(&args.as_args()))
     });
     if needs_gate && !gated {
         client.session.multi = Some(multi);

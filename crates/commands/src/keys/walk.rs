@@ -85,7 +85,7 @@ fn pattern(arg: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The only slot where keys that match can be: the pattern is literal up to the end of its hash tag, or altogether.
-fn pattern_slot(pattern: &[u8]) -> Option<u32> {
+pub(crate) fn pattern_slot(pattern: &[u8]) -> Option<u32> {
     let literal = pattern.iter().position(|b| b"*?[\\".contains(b)).unwrap_or(pattern.len());
     let tagged = || {
         let open = pattern[..literal].iter().position(|&b| b == b'{')?;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod docs;
+mod soak;
 mod suite;
 
 #[derive(Parser)]
@@ -20,6 +21,8 @@ enum Task {
     Bench(Box<bench::Bench>),
     /// Write the pages that are made from the code's tables (--check: only compare)
     Docs(docs::Docs),
+    /// Compare random commands with valkey-server for as long as you like
+    Soak(soak::Soak),
     /// Run test suites that others wrote against the node
     #[command(subcommand)]
     Suite(suite::Suite),
@@ -29,6 +32,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Bench(bench) => bench::run(*bench),
         Task::Docs(docs) => docs::run(&docs),
+        Task::Soak(soak) => soak::run(&soak),
         Task::Suite(suite) => suite::run(suite),
     }
 }

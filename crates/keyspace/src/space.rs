@@ -772,6 +772,13 @@ impl<'a> Space<'a> {
         gone.len()
     }
 
+    /// As [`Self::object_changed_times`], but clients that watch the key are not told: so it is with consumer groups.
+    #[inline]
+    pub fn object_changed_unwatched(&mut self, key: Key<'_>, times: usize) {
+        self.local.counters.changes += times as u64;
+        self.shard(key.shard).version += 1;
+    }
+
     /// Moves a value, with its TTL and access mark, to another key and database, replacing what is there. Both keys'
     /// shards are held. Returns `false` when the source is missing.
     pub fn rename(&mut self, from: Key<'_>, to_db: u16, to: Key<'_>) -> bool {

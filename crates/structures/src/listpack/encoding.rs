@@ -13,6 +13,8 @@
 
 use wire::number::{IntBuf, format_i64, parse_i64};
 
+use crate::blob::Blob;
+
 /// An element as it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element<'a> {
@@ -164,6 +166,24 @@ impl<'a> Encoded<'a> {
         element[self.head_len..len].copy_from_slice(self.data);
         write_backlen(len, &mut element[len..]);
         rest
+    }
+
+    /// Appends the element to a listpack whose end is not written yet.
+    #[inline]
+    pub(crate) fn push(&self, out: &mut Blob) {
+        let (head, len) = (&self.head[..self.head_len], self.head_len + self.data.len());
+        if len <= 127 {
+            out.push(head);
+            out.push(self.data);
+            out.push(&[len as u8]);
+            return;
+        }
+        let mut backlen = [0; 5];
+        let backlen = &mut backlen[..backlen_size(len)];
+        write_backlen(len, backlen);
+        out.push(head);
+        out.push(self.data);
+        out.push(backlen);
     }
 }
 

@@ -130,7 +130,7 @@ impl Listpack {
 
 /// Bytes that the element at the start of `at` takes, `None` at the end.
 #[inline]
-pub(super) fn span(at: &[u8]) -> Option<usize> {
+pub(crate) fn span(at: &[u8]) -> Option<usize> {
     let (_, head, content) = shape(at)?;
     Some(head + content + backlen_size(head + content))
 }

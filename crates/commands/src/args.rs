@@ -40,7 +40,10 @@ impl<'a> Args<'a> {
     }
 
     /// The arguments from `i` on.
-    pub fn from(&self, i: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + use<'a> {
+    pub fn from(
+        &self,
+        i: usize,
+    ) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + use<'a> {
         let buffer = self.buffer;
         self.spans[i.min(self.spans.len())..].iter().map(move |s| s.of(buffer))
     }

@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use sys::random::Rng;
 
 /// Inputs per run; each stands for up to a few dozen commands.
-const INPUTS: u64 = 20_000;
+const INPUTS: u64 = 80_000;
 
 #[test]
 fn random_arguments_break_nothing() {
@@ -22,7 +22,7 @@ fn random_arguments_break_nothing() {
     let mut total = 0;
     for (name, succeeded, refused) in command_args::calls() {
         total += succeeded + refused;
-        assert!(succeeded >= 50, "{name} succeeded only {succeeded} times, and was refused {refused} times");
+        assert!(succeeded >= 20, "{name} succeeded only {succeeded} times, and was refused {refused} times");
     }
     assert!(total > 10 * INPUTS, "{total} calls");
 }

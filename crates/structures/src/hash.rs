@@ -45,7 +45,12 @@ pub struct Pair<'a> {
     pub expire_at_ms: Option<i64>,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    #[inline(always)]
+    fn of((field, value, expire_at_ms): compact::Pair<'a>) -> Pair<'a> {
+        Pair { field, value, expire_at_ms }
+    }
+
     /// Whether its instant has passed.
     #[inline(always)]
     pub fn is_expired(&self, now_ms: i64) -> bool {
@@ -127,7 +132,7 @@ impl Hash {
     pub fn free_effort(&self) -> usize {
         match &self.form {
             Form::Compact(_) => 1,
-            Form::Table(table) => 1 + table.memory_bytes() / 4096,
+            Form::Table(table) => table.free_effort(),
         }
     }
 
@@ -205,10 +210,7 @@ impl Hash {
                     return Replaced::Nothing;
                 };
                 let was = compact.instant(place);
-                compact.set_value(place, value);
-                if was != expire_at_ms {
-                    compact.set_instant(place, expire_at_ms);
-                }
+                compact.set(place, value, expire_at_ms);
                 return Replaced::Field(was);
             }
         }
@@ -223,13 +225,7 @@ impl Hash {
     /// The table, made of the compact form. O(n) then.
     fn make_table(&mut self) -> &mut Table {
         if let Form::Compact(compact) = &self.form {
-            let mut table = Table::new(!compact.is_not_listpack());
-            let mut scratch = [crate::listpack::IntBuf::new(); 2];
-            for (field, value, expire_at_ms) in compact.iter_from(0) {
-                let [first, second] = &mut scratch;
-                table.set(field.as_bytes(first), value.as_bytes(second), expire_at_ms);
-            }
-            self.form = Form::Table(Box::new(table));
+            self.form = Form::Table(Box::new(Table::of(compact)));
         }
         match &mut self.form {
             Form::Table(table) => table,
@@ -272,24 +268,14 @@ impl Hash {
         }
     }
 
-    /// Removes up to `want` fields whose instants have passed and returns them. O(`want`) of what [`Self::remove`]
-    /// takes.
+    /// Removes up to `want` fields whose instants have passed and returns them. O(n) in the compact form, else
+    /// O(`want` log n).
     pub fn take_expired(&mut self, now_ms: i64, want: usize) -> Vec<Vec<u8>> {
         let mut gone = Vec::new();
-        while gone.len() < want && self.has_expired(now_ms) {
+        if self.has_expired(now_ms) {
             match &mut self.form {
-                Form::Compact(compact) => {
-                    let expired = |pair: &compact::Pair<'_>| pair.2.is_some_and(|at| at < now_ms);
-                    let Some(index) = compact.iter_from(0).position(|pair| expired(&pair)) else { break };
-                    let place = compact.place(index).expect("a pair of this index");
-                    gone.push(compact.pair(place).0.to_vec());
-                    compact.remove(place);
-                }
-                Form::Table(table) => {
-                    let Some(field) = table.first_expired(now_ms) else { break };
-                    table.remove(&field);
-                    gone.push(field);
-                }
+                Form::Compact(compact) => compact.take_expired(now_ms, want, &mut gone),
+                Form::Table(table) => table.take_expired(now_ms, want, &mut gone),
             }
         }
         gone
@@ -297,32 +283,23 @@ impl Hash {
 
     /// The fields in their order: of arrival in the compact form, else that of a walk with [`Self::scan`].
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = Pair<'_>> {
+    pub fn iter(&self) -> Iter<'_> {
         self.iter_from(0)
     }
 
     /// As [`Self::iter`], from field number `index` on. O(log n) to begin.
     #[inline]
-    pub fn iter_from(&self, index: usize) -> impl Iterator<Item = Pair<'_>> {
-        let (compact, table) = match &self.form {
-            Form::Compact(compact) => (Some(compact.iter_from(index)), None),
-            Form::Table(table) => (None, Some(table.iter_from(index))),
-        };
-        let compact = compact.into_iter().flatten().map(|(field, value, expire_at_ms)| Pair {
-            field,
-            value,
-            expire_at_ms,
-        });
-        compact.chain(table.into_iter().flatten())
+    pub fn iter_from(&self, index: usize) -> Iter<'_> {
+        Iter(match &self.form {
+            Form::Compact(compact) => Pairs::Compact(compact.iter_from(index)),
+            Form::Table(table) => Pairs::Table(table.iter_from(index)),
+        })
     }
 
     /// Field number `index` of [`Self::iter`]. O(log n).
     pub fn nth(&self, index: usize) -> Option<Pair<'_>> {
         match &self.form {
-            Form::Compact(compact) => {
-                let (field, value, expire_at_ms) = compact.pair(compact.place(index)?);
-                Some(Pair { field, value, expire_at_ms })
-            }
+            Form::Compact(compact) => Some(Pair::of(compact.pair(compact.place(index)?))),
             Form::Table(table) => table.nth(index),
         }
     }
@@ -334,13 +311,33 @@ impl Hash {
 
     /// Visits about `want` fields from a cursor on and returns the cursor to go on from, 0 at the end. A field that is
     /// there from a walk's first call to its last is visited exactly once. O(`want` + log n).
-    pub fn scan<'h>(&'h self, cursor: u64, want: usize, mut visit: impl FnMut(Pair<'h>)) -> u64 {
+    pub fn scan(&self, cursor: u64, want: usize, mut visit: impl FnMut(Pair<'_>)) -> u64 {
         match &self.form {
             Form::Table(table) if !table.is_listpack => table.scan(cursor, want, visit),
             _ => {
                 self.iter().for_each(&mut visit);
                 0
             }
+        }
+    }
+}
+
+enum Pairs<'a> {
+    Compact(compact::Iter<'a>),
+    Table(table::Iter<'a>),
+}
+
+/// Fields with their values, see [`Hash::iter`].
+pub struct Iter<'a>(Pairs<'a>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Pair<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Pair<'a>> {
+        match &mut self.0 {
+            Pairs::Compact(pairs) => pairs.next().map(Pair::of),
+            Pairs::Table(pairs) => pairs.next(),
         }
     }
 }

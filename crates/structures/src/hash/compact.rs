@@ -13,7 +13,7 @@
 //! Beside its strings a pair takes two bytes and a quarter of a byte more than its tag, less than a listpack's four.
 
 use crate::blob::Blob;
-use crate::listpack::Element;
+use crate::listpack::{Element, IntBuf};
 
 pub(super) use super::code::INSTANT_BYTES;
 use super::code::{Code, decode, instant_at, size_at, write_instant};
@@ -56,6 +56,32 @@ pub(super) struct Place {
 /// A field with its value and instant.
 pub(super) type Pair<'a> = (Element<'a>, Element<'a>, Option<i64>);
 
+/// A pair as it is written, to go to another block.
+#[derive(Clone, Copy)]
+pub(super) struct Raw<'a> {
+    tag: u8,
+    bytes: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    /// The field.
+    #[inline]
+    pub(super) fn field(&self) -> Element<'a> {
+        decode(&self.bytes[field_of(self.bytes, 0)..]).0
+    }
+
+    /// When the field expires.
+    #[inline]
+    pub(super) fn instant(&self) -> Option<i64> {
+        instant_at(self.bytes)
+    }
+
+    /// Bytes of the pair.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 /// A byte that equal fields have in common and others seldom.
 #[inline(always)]
 fn tag_of(field: &[u8]) -> u8 {
@@ -78,6 +104,11 @@ fn tag_of(field: &[u8]) -> u8 {
     }
     let sum = sum.wrapping_mul(MIX);
     ((sum ^ sum >> 29).wrapping_mul(MIX) >> 56) as u8
+}
+
+/// The tag of the field whose code is at the start of `at`.
+fn tag_of_code(at: &[u8]) -> u8 {
+    tag_of(decode(at).0.as_bytes(&mut IntBuf::new()))
 }
 
 #[inline(always)]
@@ -266,6 +297,79 @@ impl Compact {
         if place.field == place.at { None } else { instant_at(&self.0[place.at..]) }
     }
 
+    /// All pairs as they are written, to make other blocks of. O(n).
+    pub(super) fn raw_pairs(&self) -> Vec<Raw<'_>> {
+        let (bytes, groups, groups_at) = (&self.0[..], self.groups(), self.groups_at());
+        let mut at = self.pairs_at();
+        (0..self.len())
+            .map(|index| {
+                let field = field_of(bytes, at);
+                let end = end_of(bytes, field);
+                let tag = if groups > 0 {
+                    bytes[groups_at + index / GROUP * GROUP_BYTES + index % GROUP]
+                } else {
+                    tag_of_code(&bytes[field..])
+                };
+                let raw = Raw { tag, bytes: &bytes[at..end] };
+                at = end;
+                raw
+            })
+            .collect()
+    }
+
+    /// A block of these pairs, without slack beyond the size class. O(n).
+    pub(super) fn from_raw(pairs: &[Raw<'_>]) -> Compact {
+        if pairs.is_empty() {
+            return Compact::default();
+        }
+        let earliest = pairs.iter().filter_map(Raw::instant).min();
+        let groups = if pairs.len() <= PLAIN_MAX { 0 } else { pairs.len().div_ceil(GROUP) };
+        let groups_at = FIXED_BYTES + if earliest.is_some() { EARLIEST_BYTES } else { 0 };
+        let pairs_at = groups_at + groups * GROUP_BYTES;
+        let size = pairs.iter().map(Raw::size).sum::<usize>();
+        assert!(size <= MAX_PAIR_BYTES && pairs.len() <= MAX_FIELDS, "callers keep the form small");
+        let mut blob = Blob::new();
+        let out = blob.open(0..0, pairs_at + size);
+        out[..2].copy_from_slice(&(pairs.len() as u16).to_le_bytes());
+        out[2..FIXED_BYTES].copy_from_slice(&[groups as u8, 0]);
+        if let Some(at_ms) = earliest {
+            out[3] = TTL;
+            out[FIXED_BYTES..groups_at].copy_from_slice(&at_ms.to_le_bytes());
+        }
+        let mut end = 0;
+        for (index, raw) in pairs.iter().enumerate() {
+            if groups > 0 {
+                let group = groups_at + index / GROUP * GROUP_BYTES;
+                out[group + index % GROUP] = raw.tag;
+                if index % GROUP == 0 {
+                    out[group + GROUP..group + GROUP_BYTES].copy_from_slice(&(end as u16).to_le_bytes());
+                }
+            }
+            out[pairs_at + end..pairs_at + end + raw.size()].copy_from_slice(raw.bytes);
+            end += raw.size();
+        }
+        Compact(blob)
+    }
+
+    /// Removes up to `want` pairs whose instants have passed and adds their fields to `gone`. O(n).
+    pub(super) fn take_expired(&mut self, now_ms: i64, want: usize, gone: &mut Vec<Vec<u8>>) {
+        let most = gone.len() + want;
+        let is_not_listpack = self.is_not_listpack();
+        let mut left = self.raw_pairs();
+        left.retain(|raw| {
+            let goes = gone.len() < most && raw.instant().is_some_and(|at| at < now_ms);
+            if goes {
+                gone.push(raw.field().to_vec());
+            }
+            !goes
+        });
+        let left = Compact::from_raw(&left);
+        *self = left;
+        if is_not_listpack {
+            self.set_not_listpack();
+        }
+    }
+
     /// All pairs from `index` on. O(1).
     pub(super) fn iter_from(&self, index: usize) -> Iter<'_> {
         let at = self.place(index).map_or(self.0.len(), |place| place.at);
@@ -303,6 +407,15 @@ impl Compact {
                 bytes[group + GROUP..group + GROUP_BYTES]
                     .copy_from_slice(&((end - pairs) as u16).to_le_bytes());
             }
+        }
+    }
+
+    /// Replaces the value and the instant at a place. O(bytes). Ends the validity of `place`.
+    pub(super) fn set(&mut self, place: Place, value: &[u8], instant: Option<i64>) {
+        let was = self.instant(place);
+        self.set_value(place, value);
+        if was != instant {
+            self.set_instant(place, instant);
         }
     }
 
@@ -433,8 +546,7 @@ impl Compact {
                     .copy_from_slice(&((at - pairs) as u16).to_le_bytes());
             }
             let field = field_of(bytes, at);
-            let tag = tag_of(decode(&bytes[field..]).0.as_bytes(&mut crate::listpack::IntBuf::new()));
-            bytes[group + index % GROUP] = tag;
+            bytes[group + index % GROUP] = tag_of_code(&bytes[field..]);
             at = end_of(bytes, field);
         }
     }

@@ -1,123 +1,141 @@
-//! The form of large hashes: fields in the order of their hash, so that a walk's cursor is a place in that order.
+//! The form of large hashes: a hash-ordered map, with the encoding that clients see and the earliest instant at hand.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use crate::hashed::{self, Element, Hashed};
 
+use super::compact::Compact;
 use super::{Field, Item, Pair, Replaced};
-use crate::siphash::SipKey;
 
-/// Bytes of a field's bookkeeping, roughly.
-const NODE_BYTES: usize = 96;
-
-/// A field's place: its hash, and the field itself where hashes are equal.
-type Place = (u64, Box<[u8]>);
-
-#[derive(Clone, Default)]
-struct Fields {
-    values: BTreeMap<Place, (Box<[u8]>, Option<i64>)>,
-    due: BTreeSet<(i64, Box<[u8]>)>,
-    bytes: usize,
-}
-
-/// A large hash. A clone shares everything until one of both changes.
+/// A large hash. A clone is O(1) and shares everything until one of both changes.
 #[derive(Clone)]
 pub(super) struct Table {
-    fields: Arc<Fields>,
+    fields: Hashed,
+    /// When the first field expires.
+    next_expiry_at_ms: Option<i64>,
     /// Clients still see the encoding `listpack`.
     pub(super) is_listpack: bool,
 }
 
-fn place(field: &[u8]) -> Place {
-    (SipKey::new(1, 2).hash(field) >> 16, field.into())
+fn pair(element: Element<'_>) -> Pair<'_> {
+    Pair {
+        field: Item::Bytes(element.name),
+        value: Item::Bytes(element.value),
+        expire_at_ms: element.expire_at_ms,
+    }
 }
 
 impl Table {
-    pub(super) fn new(is_listpack: bool) -> Table {
-        Table { fields: Arc::default(), is_listpack }
+    /// The table of a small hash's pairs. O(n log n).
+    pub(super) fn of(small: &Compact) -> Table {
+        let mut table = Table {
+            fields: Hashed::new(),
+            next_expiry_at_ms: small.next_expiry_at_ms(),
+            is_listpack: !small.is_not_listpack(),
+        };
+        let mut scratch = [crate::listpack::IntBuf::new(); 2];
+        for (field, value, expire_at_ms) in small.iter_from(0) {
+            let [first, second] = &mut scratch;
+            table.fields.insert(field.as_bytes(first), value.as_bytes(second), expire_at_ms);
+        }
+        table
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.fields.values.len()
+        self.fields.len()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.fields.bytes
+        self.fields.memory_bytes()
     }
 
+    pub(super) fn free_effort(&self) -> usize {
+        self.fields.free_effort()
+    }
+
+    #[inline(always)]
     pub(super) fn next_expiry_at_ms(&self) -> Option<i64> {
-        self.fields.due.first().map(|(at, _)| *at)
+        self.next_expiry_at_ms
     }
 
+    /// A field, expired or not. O(log n).
+    #[inline(always)]
     pub(super) fn get(&self, field: &[u8]) -> Option<Field<'_>> {
-        let (value, expire_at_ms) = self.fields.values.get(&place(field))?;
-        Some(Field { value: Item::of(value), expire_at_ms: *expire_at_ms })
+        let element = self.fields.get(field)?;
+        Some(Field { value: Item::Bytes(element.value), expire_at_ms: element.expire_at_ms })
     }
 
+    /// Sets a field. O(log n).
+    #[inline]
     pub(super) fn set(&mut self, field: &[u8], value: &[u8], expire_at_ms: Option<i64>) -> Replaced {
-        let fields = Arc::make_mut(&mut self.fields);
-        fields.bytes += value.len();
-        if let Some(at) = expire_at_ms {
-            fields.due.insert((at, field.into()));
-        }
-        match fields.values.insert(place(field), (value.into(), expire_at_ms)) {
-            Some((old, was)) => {
-                fields.bytes -= old.len();
-                if let Some(at) = was.filter(|_| was != expire_at_ms) {
-                    fields.due.remove(&(at, field.into()));
-                }
-                Replaced::Field(was)
+        let mut replaced = Replaced::Nothing;
+        self.fields.insert_with(field, value, |old| {
+            if let Some(old) = old {
+                replaced = Replaced::Field(old.expire_at_ms);
             }
-            None => {
-                fields.bytes += field.len() + NODE_BYTES;
-                Replaced::Nothing
-            }
-        }
+            expire_at_ms
+        });
+        let was = if let Replaced::Field(was) = replaced { was } else { None };
+        self.note_instants(was, expire_at_ms);
+        replaced
     }
 
+    /// Gives a field an instant or takes it away. O(log n).
     pub(super) fn set_expiry(&mut self, field: &[u8], expire_at_ms: Option<i64>) {
-        if let Some(found) = self.get(field) {
-            let value = found.value.to_vec();
-            self.set(field, &value, expire_at_ms);
-        }
+        let Some(Field { expire_at_ms: was, .. }) = self.get(field) else { return };
+        self.fields.set_expiry(field, expire_at_ms);
+        self.note_instants(was, expire_at_ms);
     }
 
+    /// Removes a field. Returns whether it was there. O(log n).
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
-        let fields = Arc::make_mut(&mut self.fields);
-        let Some((value, was)) = fields.values.remove(&place(field)) else { return false };
-        fields.bytes -= field.len() + value.len() + NODE_BYTES;
-        if let Some(at) = was {
-            fields.due.remove(&(at, field.into()));
+        let was = self.fields.remove_with(field, |element| element.expire_at_ms);
+        self.note_instants(was.flatten(), None);
+        was.is_some()
+    }
+
+    /// A field expired at `was` and now does so at `is`.
+    #[inline(always)]
+    fn note_instants(&mut self, was: Option<i64>, is: Option<i64>) {
+        if was == is {
+            return;
         }
-        true
+        if was.is_some() && was == self.next_expiry_at_ms {
+            self.next_expiry_at_ms = self.fields.first_expiry_ms();
+        } else if let Some(at) = is {
+            self.next_expiry_at_ms = Some(self.next_expiry_at_ms.map_or(at, |next| next.min(at)));
+        }
     }
 
-    pub(super) fn first_expired(&self, now_ms: i64) -> Option<Vec<u8>> {
-        self.fields.due.first().filter(|(at, _)| *at < now_ms).map(|(_, field)| field.to_vec())
+    /// Removes up to `want` fields whose instants have passed and adds them to `gone`. O(`want` log n).
+    pub(super) fn take_expired(&mut self, now_ms: i64, want: usize, gone: &mut Vec<Vec<u8>>) {
+        self.fields.remove_expired(now_ms - 1, want, |element| gone.push(element.name.to_vec()));
+        self.next_expiry_at_ms = self.fields.first_expiry_ms();
     }
 
-    pub(super) fn iter_from(&self, index: usize) -> impl Iterator<Item = Pair<'_>> {
-        self.fields.values.iter().skip(index).map(|((_, field), (value, expire_at_ms))| Pair {
-            field: Item::of(field),
-            value: Item::of(value),
-            expire_at_ms: *expire_at_ms,
-        })
+    /// The pairs from position `index` on. O(log n).
+    pub(super) fn iter_from(&self, index: usize) -> Iter<'_> {
+        Iter(self.fields.iter_from(index))
     }
 
+    /// The pair at a position. O(log n).
     pub(super) fn nth(&self, index: usize) -> Option<Pair<'_>> {
-        self.iter_from(index).next()
+        self.fields.at_index(index).map(pair)
     }
 
-    pub(super) fn scan<'h>(&'h self, cursor: u64, want: usize, mut visit: impl FnMut(Pair<'h>)) -> u64 {
-        let mut last = None;
-        for (seen, ((hash, field), (value, expire_at_ms))) in
-            self.fields.values.range((cursor, Box::default())..).enumerate()
-        {
-            if seen >= want && last != Some(*hash) {
-                return *hash;
-            }
-            last = Some(*hash);
-            visit(Pair { field: Item::of(field), value: Item::of(value), expire_at_ms: *expire_at_ms });
-        }
-        0
+    /// Visits `want` fields or some more, from a cursor on. O(`want` + log n).
+    pub(super) fn scan(&self, cursor: u64, want: usize, mut visit: impl FnMut(Pair<'_>)) -> u64 {
+        self.fields.scan(cursor, want, |element| visit(pair(element)))
+    }
+}
+
+/// Pairs in the order of the map.
+pub(super) struct Iter<'a>(hashed::Iter<'a, { hashed::VARIABLE }>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Pair<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Pair<'a>> {
+        self.0.next().map(pair)
     }
 }

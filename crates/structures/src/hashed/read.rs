@@ -14,6 +14,13 @@ impl<const W: usize> Hashed<W> {
         Iter { leaves: self.tree.leaves(), current: None }
     }
 
+    /// As [`Hashed::iter`], from the element at `index` on. O(log n) to begin.
+    pub fn iter_from(&self, index: usize) -> Iter<'_, W> {
+        let mut leaves = self.tree.leaves_from(index);
+        let first = leaves.next().filter(|_| index < self.len());
+        Iter { leaves, current: first.map(|(start, chunk)| chunk.iter_from(index - start)) }
+    }
+
     /// A walk over all elements as they are now, to go on with after the lock was let go. O(1).
     pub fn walk(&self) -> Walk<W> {
         Walk { cursor: self.tree.cursor(0) }

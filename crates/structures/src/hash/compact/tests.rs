@@ -3,7 +3,6 @@
 use sys::random::Rng;
 
 use super::*;
-use crate::listpack::IntBuf;
 
 type Model = Vec<(Vec<u8>, Vec<u8>, Option<i64>)>;
 
@@ -28,6 +27,18 @@ fn check(compact: &Compact, model: &Model) {
         let (f, v, i) = compact.pair(same);
         assert_eq!((text(f), text(v), i), (field.clone(), value.clone(), *at));
     }
+    let raw = compact.raw_pairs();
+    assert!(
+        raw.iter()
+            .map(|raw| (text(raw.field()), raw.instant()))
+            .eq(model.iter().map(|(f, _, at)| (f.clone(), *at)))
+    );
+    let rebuilt = Compact::from_raw(&raw);
+    let pairs: Model = rebuilt.iter_from(0).map(|(f, v, at)| (text(f), text(v), at)).collect();
+    assert_eq!((&pairs, rebuilt.next_expiry_at_ms()), (model, compact.next_expiry_at_ms()));
+    assert!(
+        model.iter().enumerate().all(|(i, (f, _, _))| rebuilt.find(f).map(|place| place.index) == Some(i))
+    );
     assert!(compact.place(model.len()).is_none());
     assert_eq!(compact.iter_from(model.len()).count(), 0);
     let middle = model.len() / 2;

@@ -101,10 +101,13 @@ fn range(start: i64, stop: i64, len: usize) -> Range<usize> {
     if start < end.min(len) { start..end.min(len) } else { 0..0 }
 }
 
-/// Puts removed parts aside until no lock is held.
+/// Removed parts with more allocations than this are freed by another thread; fewer take some microseconds.
+const FREE_EFFORT_MAX: usize = 64;
+
+/// Frees removed parts, or has them freed where nobody waits.
 #[inline]
 fn discard(local: &mut Local, leftovers: Leftovers) {
-    if !leftovers.is_empty() {
+    if leftovers.free_effort() > FREE_EFFORT_MAX {
         local.discard(leftovers);
     }
 }

@@ -226,8 +226,8 @@ impl List {
 pub struct Leftovers(Option<nodes::Nodes>);
 
 impl Leftovers {
-    /// Whether there is nothing to free. O(1).
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+    /// Allocations to free, roughly; 0 if there are none. O(1).
+    pub fn free_effort(&self) -> usize {
+        self.0.as_ref().map_or(0, nodes::Nodes::free_effort)
     }
 }

@@ -399,7 +399,7 @@ impl Gen {
         // `*` as the id of XADD would be a time.
         let xadd = matches!(&command.words[0], Word::Bytes(name) if name.eq_ignore_ascii_case(b"XADD"));
         match self.rng.below(10) {
-            0 if length > command.name_words => command.words.truncate(command.name_words),
+            0 | 9 if length > command.name_words => command.words.truncate(command.name_words),
             1..4 if length > 1 => command.words.truncate(1 + self.rng.below(length - 1)),
             4 if length > 1 && !command.fixed => {
                 let index = 1 + self.rng.below(length - 1);

@@ -30,6 +30,7 @@ pub use chunk::Element;
 use chunk::{Chunk, Spot};
 pub use read::{Iter, Walk};
 
+use crate::blob::Blob;
 use crate::siphash::SipKey;
 use crate::tree::Tree;
 
@@ -249,6 +250,13 @@ impl<const W: usize> Hashed<W> {
         removed
     }
 
+    /// The blob with the name of an element, if it stands in one, being long: to refer to the same bytes. O(log n).
+    pub fn name_blob(&self, name: &[u8]) -> Option<Blob> {
+        let hash = hash_of(name);
+        let chunk = self.chunk(hash)?;
+        chunk.name_blob(chunk.find(tag_of(hash), name)?)
+    }
+
     #[inline]
     fn chunk(&self, hash: u64) -> Option<&Chunk<W>> {
         let chunk = self.tree.leaf_at_key(hash, |_| true)?;
@@ -276,5 +284,42 @@ impl<const W: usize> Hashed<W> {
             return None;
         }
         self.edit(hash, |chunk| chunk.find(tag_of(hash), name).map(|spot| f(chunk, spot)))?
+    }
+}
+
+/// Bytes of the longest name that stands in a leaf of a map of scores. Longer ones have a blob ([`Hashed::name_blob`]).
+pub const SCORE_NAME_MAX: usize = chunk::SCORE_NAME_MAX;
+
+impl Hashed<{ chunk::SCORE }> {
+    /// Gives the element of this name the value that `decide` makes of the present one (`None` if there is none), or leaves
+    /// it alone if that is `None`. O(log n).
+    #[inline]
+    pub fn update(&mut self, name: &[u8], decide: impl FnOnce(Option<&[u8]>) -> Option<[u8; chunk::SCORE]>) {
+        let hash = hash_of(name);
+        if self.tree.is_empty() {
+            if let Some(value) = decide(None) {
+                self.insert(name, &value, None);
+            }
+            return;
+        }
+        if self.tree.is_shared() {
+            let old = self.get_hashed(hash, name).map(|element| element.value);
+            if let Some(value) = decide(old) {
+                self.insert(name, &value, None);
+            }
+            return;
+        }
+        self.edit(hash, |chunk| match chunk.find(tag_of(hash), name) {
+            Some(spot) => {
+                if let Some(value) = decide(Some(chunk.get(spot).value)) {
+                    chunk.set_value(spot, &value);
+                }
+            }
+            None => {
+                if let Some(value) = decide(None) {
+                    chunk.add(hash, name, &value, None);
+                }
+            }
+        });
     }
 }

@@ -11,6 +11,7 @@
 mod compact;
 mod large;
 mod range;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -58,15 +59,12 @@ impl Zset {
         members: impl ExactSizeIterator<Item = (f64, &'m [u8])> + Clone,
     ) -> Zset {
         let longest = members.clone().map(|(_, member)| member.len()).max().unwrap_or(0);
-        let mut zset = Zset::default();
-        zset.prepare(limits, members.len(), longest);
-        for (score, member) in members {
-            match &mut zset.form {
-                Form::Compact(pack) => compact::insert(pack, member, score),
-                Form::Large(large) => large.push(member, score),
-            }
+        if members.len() > limits.entries || longest > limits.member_bytes {
+            return Zset { form: Form::Large(Box::new(Large::from_sorted(members))) };
         }
-        zset
+        let mut pack = Listpack::new();
+        members.for_each(|(score, member)| compact::push(&mut pack, member, score));
+        Zset { form: Form::Compact(pack) }
     }
 
     /// Leaves the compact form if `entries` members of at most `member_bytes` bytes are more than it takes: what a
@@ -81,12 +79,13 @@ impl Zset {
     /// Turns into the large form. O(n).
     fn expand(&mut self) -> &mut Large {
         if let Form::Compact(pack) = &self.form {
-            let mut large = Large::default();
+            let mut members = Vec::with_capacity(compact::len(pack));
             compact::visit_while(pack, 0..compact::len(pack), false, |member, score| {
-                large.push(member, score);
+                members.push((score, member.to_vec()));
                 true
             });
-            self.form = Form::Large(Box::new(large));
+            let members = members.iter().map(|(score, member)| (*score, member.as_slice()));
+            self.form = Form::Large(Box::new(Large::from_sorted(members)));
         }
         match &mut self.form {
             Form::Large(large) => large,
@@ -174,20 +173,19 @@ impl Zset {
             Form::Compact(pack) => pack,
             Form::Large(large) => return large.update(member, decide),
         };
-        let found = compact::find(pack, member);
-        let old = found.map(|(_, score)| score);
+        let walk = compact::walk(pack, member);
+        let old = walk.found.map(|(_, score)| score);
         let Some(score) = decide(old) else { return old };
         debug_assert!(!score.is_nan(), "scores have an order");
-        if let Some((offset, old)) = found {
+        if let Some((offset, old)) = walk.found {
             if score != old {
-                compact::remove_at(pack, offset);
-                compact::insert(pack, member, score);
+                compact::rescore(pack, &walk, offset, member, score);
             }
         } else if compact::len(pack) < limits.entries
             && member.len() <= limits.member_bytes
             && pack.bytes() + member.len() < COMPACT_MAX_BYTES
         {
-            compact::insert(pack, member, score);
+            compact::insert(pack, &walk, member, score);
         } else {
             self.expand().update(member, |_| Some(score));
         }

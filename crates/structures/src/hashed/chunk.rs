@@ -27,6 +27,12 @@ use crate::blob::Blob;
 /// Values of different lengths, as the width of a [`Chunk`].
 pub(super) const VARIABLE: usize = usize::MAX;
 
+/// Values that are scores of a sorted set, as the width of a [`Chunk`].
+pub(super) const SCORE: usize = 8;
+
+/// Bytes of the longest name that stands in a leaf if values are scores.
+pub(super) const SCORE_NAME_MAX: usize = 64;
+
 /// The length byte of a part that stands outside.
 const OUTSIDE: u8 = 255;
 
@@ -123,8 +129,14 @@ impl<const W: usize> Shape<W> {
 
 /// The length byte of a part, and the bytes it takes in the data.
 #[inline(always)]
-fn code_of(part: &[u8]) -> (u8, usize) {
-    if part.len() < OUTSIDE as usize { (part.len() as u8, part.len()) } else { (OUTSIDE, WORD) }
+fn code_of<const W: usize>(part: &[u8]) -> (u8, usize) {
+    if part.len() <= inside_max::<W>() { (part.len() as u8, part.len()) } else { (OUTSIDE, WORD) }
+}
+
+/// Bytes of the longest part that stands in a leaf. Members of sorted sets are short there: their order refers to the
+/// same blobs.
+const fn inside_max<const W: usize>() -> usize {
+    if W == SCORE { SCORE_NAME_MAX } else { OUTSIDE as usize - 1 }
 }
 
 #[inline(always)]
@@ -188,7 +200,7 @@ impl<const W: usize> Chunk<W> {
             return None;
         }
         let bytes = &self.blob[..];
-        let (code, size) = code_of(name);
+        let (code, size) = code_of::<W>(name);
         let tags = &bytes[shape.tags()..shape.names()];
         for index in lanes::positions(tags, shape.count, tag) {
             if bytes[shape.names() + index] != code {
@@ -217,6 +229,13 @@ impl<const W: usize> Chunk<W> {
     #[inline]
     pub(super) fn get(&self, spot: Spot) -> Element<'_> {
         self.read(self.shape(), spot).0
+    }
+
+    /// The blob of a name that stands outside.
+    pub(super) fn name_blob(&self, spot: Spot) -> Option<Blob> {
+        let code = self.blob[self.shape().names() + spot.index];
+        // SAFETY: a length byte of 255 says that the word is a reference, which lives as long as the leaf.
+        (code == OUTSIDE).then(|| unsafe { external::share(&self.blob[spot.at..spot.at + WORD]) })
     }
 
     /// All elements.

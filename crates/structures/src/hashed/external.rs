@@ -28,6 +28,15 @@ pub(super) unsafe fn bytes<'a>(word: &[u8]) -> &'a [u8] {
     unsafe { &*slice }
 }
 
+/// The blob behind a word, as a reference of its own.
+///
+/// # Safety
+/// The reference that the word stands for lives.
+pub(super) unsafe fn share(word: &[u8]) -> Blob {
+    // SAFETY: as the caller promises; not dropped.
+    Blob::clone(&ManuallyDrop::new(unsafe { blob_of(word) }))
+}
+
 /// Heap bytes of the blob behind a word.
 ///
 /// # Safety

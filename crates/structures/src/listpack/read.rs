@@ -99,6 +99,18 @@ impl Listpack {
 
     /// As [`Listpack::find`], from the element at `offset` on.
     pub fn find_from(&self, offset: usize, bytes: &[u8], skip: usize) -> Option<usize> {
+        self.find_telling(offset, bytes, skip, |_| ())
+    }
+
+    /// As [`Listpack::find_from`], and tells `passed` the offset of each element that was compared and is not equal.
+    #[inline]
+    pub fn find_telling(
+        &self,
+        offset: usize,
+        bytes: &[u8],
+        skip: usize,
+        mut passed: impl FnMut(usize),
+    ) -> Option<usize> {
         let pack = self.as_slice();
         let mut at = offset;
         match Element::of(bytes) {
@@ -114,23 +126,70 @@ impl Listpack {
                 if found {
                     return Some(at);
                 }
+                passed(at);
                 at = skip_over(pack, at + len + backlen_size(len), skip)?;
             },
-            Element::Bytes(_) => loop {
-                let (is_string, head, content) = shape(&pack[at..])?;
-                let len = head + content;
-                if content == bytes.len() && is_string && pack[at + head..at + len] == *bytes {
-                    return Some(at);
+            Element::Bytes(_) => {
+                // Neighbours in order differ at their ends.
+                let last = bytes.last();
+                loop {
+                    let (is_string, head, content) = shape(&pack[at..])?;
+                    let len = head + content;
+                    if content == bytes.len() && is_string {
+                        let own = &pack[at + head..at + len];
+                        if own.last() == last && own == bytes {
+                            return Some(at);
+                        }
+                    }
+                    passed(at);
+                    at = skip_over(pack, at + len + backlen_size(len), skip)?;
                 }
-                at = skip_over(pack, at + len + backlen_size(len), skip)?;
-            },
+            }
+        }
+    }
+
+    /// Tells `passed` the offset of each element from the one at `offset` on, with `skip` elements passed over after each.
+    #[inline]
+    pub fn each_offset(&self, offset: usize, skip: usize, mut passed: impl FnMut(usize)) {
+        let (pack, end) = (self.as_slice(), self.end());
+        let mut at = offset;
+        while at < end {
+            passed(at);
+            match skip_over(pack, at, skip + 1) {
+                Some(next) => at = next,
+                None => return,
+            }
         }
     }
 }
 
+/// [`span`] by the first byte, 0 where that does not say all.
+static SPANS: [u8; 256] = {
+    let mut spans = [0; 256];
+    let mut first = 0;
+    while first < 256 {
+        spans[first] = match first {
+            0x00..=0x7f => 2,
+            0x80..=0xbf => 2 + (first as u8 & 63),
+            0xc0..=0xdf => 3,
+            0xf1 => 4,
+            0xf2 => 5,
+            0xf3 => 6,
+            0xf4 => 10,
+            _ => 0,
+        };
+        first += 1;
+    }
+    spans
+};
+
 /// Bytes that the element at the start of `at` takes, `None` at the end.
 #[inline]
 pub(crate) fn span(at: &[u8]) -> Option<usize> {
+    let known = SPANS[*at.first()? as usize];
+    if known > 0 {
+        return Some(known as usize);
+    }
     let (_, head, content) = shape(at)?;
     Some(head + content + backlen_size(head + content))
 }

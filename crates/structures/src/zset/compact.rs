@@ -9,7 +9,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 use wire::number::{DoubleBuf, format_f64};
 
-use super::range::{LexRange, ScoreRange, order};
+use super::range::{LexRange, ScoreRange};
 use crate::listpack::{Element, IntBuf, Listpack};
 
 /// Offsets of members, in order.
@@ -38,11 +38,7 @@ fn pair(pack: &Listpack, offset: usize) -> (Element<'_>, f64) {
 /// Where the members are.
 fn offsets(pack: &Listpack) -> Offsets {
     let mut all = Offsets::new();
-    let mut iter = pack.iter();
-    while let Some((offset, _)) = iter.next() {
-        all.push(offset as u32);
-        iter.next();
-    }
+    pack.each_offset(pack.start(), 1, |offset| all.push(offset as u32));
     all
 }
 
@@ -65,30 +61,64 @@ pub(super) fn rank(pack: &Listpack, member: &[u8]) -> Option<(usize, f64)> {
     Some((rank, pair(pack, offset).1))
 }
 
-/// Inserts a member that is not there. O(n).
-pub(super) fn insert(pack: &mut Listpack, member: &[u8], score: f64) {
-    // Both zeros are one here.
-    let score = score + 0.0;
-    let at = place(pack, member, score);
-    let mut text = DoubleBuf::new();
-    pack.insert_all_at(at, &[member, format_f64(score, &mut text)]);
+/// Adds a member behind all others. Amortised O(member).
+pub(super) fn push(pack: &mut Listpack, member: &[u8], score: f64) {
+    insert_at(pack, pack.end(), member, score);
 }
 
-/// The offset at which a member that is not there belongs.
-fn place(pack: &Listpack, member: &[u8], score: f64) -> usize {
-    // Scores often come in ascending order.
-    let end = pack.end();
-    let Some(last) = pack.prev(end).and_then(|score| pack.prev(score)) else { return end };
-    let before = |offset: usize| {
-        let (own, own_score) = pair(pack, offset);
-        order((own_score, own.as_bytes(&mut IntBuf::new())), (score, member)).is_lt()
+fn insert_at(pack: &mut Listpack, offset: usize, member: &[u8], score: f64) {
+    // Both zeros are one here.
+    pack.insert_all_at(offset, &[member, format_f64(score + 0.0, &mut DoubleBuf::new())]);
+}
+
+/// Where a member belongs among those at `offsets`, which are in order: how many are before it.
+fn place(pack: &Listpack, offsets: &[u32], member: &[u8], score: f64) -> usize {
+    offsets.partition_point(|&offset| {
+        let (own, own_score) = pair(pack, offset as usize);
+        own_score < score || own_score == score && own.as_bytes(&mut IntBuf::new()) < member
+    })
+}
+
+/// What a walk for a member found.
+pub(super) struct Walk {
+    /// Members on the way.
+    passed: Offsets,
+    /// Offset and score of the member.
+    pub found: Option<(usize, f64)>,
+}
+
+/// Walks to a member. O(n).
+#[inline]
+pub(super) fn walk(pack: &Listpack, member: &[u8]) -> Walk {
+    let mut passed = Offsets::new();
+    let found = pack.find_telling(pack.start(), member, 1, |offset| passed.push(offset as u32));
+    Walk { passed, found: found.map(|offset| (offset, pair(pack, offset).1)) }
+}
+
+/// Inserts a member that a walk did not find. O(n).
+pub(super) fn insert(pack: &mut Listpack, walk: &Walk, member: &[u8], score: f64) {
+    let rank = place(pack, &walk.passed, member, score);
+    let offset = walk.passed.get(rank).map_or(pack.end(), |&offset| offset as usize);
+    insert_at(pack, offset, member, score);
+}
+
+/// Gives the member that a walk found at `offset` another score. O(n).
+pub(super) fn rescore(pack: &mut Listpack, walk: &Walk, offset: usize, member: &[u8], score: f64) {
+    let rank = place(pack, &walk.passed, member, score);
+    let to = match walk.passed.get(rank) {
+        Some(&to) => to as usize,
+        None => {
+            // Not before those on the way: then somewhere behind.
+            let mut behind = Offsets::new();
+            let next = pack.next(offset).and_then(|score| pack.next(score)).unwrap_or(pack.end());
+            pack.each_offset(next, 1, |offset| behind.push(offset as u32));
+            let place = place(pack, &behind, member, score);
+            let to = behind.get(place).map_or(pack.end(), |&offset| offset as usize);
+            to - (next - offset)
+        }
     };
-    if before(last) {
-        return end;
-    }
-    let all = offsets(pack);
-    let rank = all.partition_point(|&offset| before(offset as usize));
-    all.get(rank).map_or(end, |&offset| offset as usize)
+    pack.remove_range(offset, 2);
+    insert_at(pack, to, member, score);
 }
 
 /// Finds a member: its offset and score. O(n).

@@ -19,7 +19,7 @@ impl<const W: usize> Chunk<W> {
     /// Adds an element whose name is new. Amortised O(bytes of the leaf / 16).
     pub(in crate::hashed) fn push(&mut self, tag: u8, name: &[u8], value: &[u8], expire_at_ms: Option<i64>) {
         assert!(W == VARIABLE || value.len() == W, "values of {W} bytes");
-        let ((name_code, name_size), (value_code, value_size)) = (code_of(name), code_of(value));
+        let ((name_code, name_size), (value_code, value_size)) = (code_of::<W>(name), code_of::<W>(value));
         let value_size = if W == VARIABLE { value_size } else { W };
         let is_value_outside = W == VARIABLE && value_code == OUTSIDE;
         let outside = if name_code == OUTSIDE || is_value_outside { EXTERNAL } else { 0 };
@@ -79,7 +79,7 @@ impl<const W: usize> Chunk<W> {
 
     /// Gives the element at a spot another value. O(1) if it is as long, else O(bytes of the leaf).
     pub(in crate::hashed) fn set_value(&mut self, spot: Spot, value: &[u8]) {
-        let (code, size) = code_of(value);
+        let (code, size) = code_of::<W>(value);
         if W != VARIABLE {
             assert!(value.len() == W, "values of {W} bytes");
             self.own();

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use keyspace::{Key, Object, Value};
+use structures::set::Set;
 use structures::zset::{Limits, Zset, order};
+use wire::number::IntBuf;
 use wire::resp::{ReplyWriter, Resp};
 
 use super::{limits, open_members, store, write_member};
@@ -56,6 +58,7 @@ fn number(score: f64) -> f64 {
 enum Members {
     None,
     Zset(Zset),
+    Set(Set),
 }
 
 /// An input and what its scores are multiplied by.
@@ -69,6 +72,7 @@ impl Input {
         match &self.members {
             Members::None => 0,
             Members::Zset(zset) => zset.len(),
+            Members::Set(set) => set.len(),
         }
     }
 
@@ -77,14 +81,18 @@ impl Input {
         match &self.members {
             Members::None => None,
             Members::Zset(zset) => zset.score(member),
+            Members::Set(set) => set.contains(member).then_some(1.0),
         }
     }
 
     /// Shows the members, until `show` says no.
-    fn visit_while(&self, show: impl FnMut(&[u8], f64) -> bool) {
+    fn visit_while(&self, mut show: impl FnMut(&[u8], f64) -> bool) {
         match &self.members {
             Members::None => {}
             Members::Zset(zset) => zset.visit_while(0..zset.len(), false, show),
+            Members::Set(set) => {
+                set.visit_while(|member| show(member.as_bytes(&mut IntBuf::new()), 1.0));
+            }
         }
     }
 }
@@ -291,6 +299,7 @@ fn members(ctx: &mut Ctx<'_>, key: Key<'_>) -> Result<Members, CommandError> {
     Ok(match ctx.space.read(key).map(|entry| entry.value()) {
         None => Members::None,
         Some(Value::Object(Object::Zset(zset))) => Members::Zset(zset.clone()),
+        Some(Value::Object(Object::Set(set))) => Members::Set(set.clone()),
         Some(_) => return Err(CommandError::WrongType),
     })
 }

@@ -299,6 +299,26 @@ fn combining() {
 }
 
 #[test]
+fn sets_are_combined_as_members_of_score_one() {
+    let mut e = engine();
+    e.given(&["SADD i 1 2 3", "SADD t a c 3 x"]);
+    for (line, reply) in [
+        (
+            "ZUNION 2 k t WITHSCORES",
+            "*14 $1 3 $1 1 $1 x $1 1 $1 a $1 2 $1 b $1 2 $1 c $1 4 $1 d $1 4 $1 e $1 5",
+        ),
+        ("ZINTER 2 k t WITHSCORES WEIGHTS 1 10", "*4 $1 a $2 11 $1 c $2 13"),
+        ("ZDIFF 2 t i WITHSCORES", "*6 $1 a $1 1 $1 c $1 1 $1 x $1 1"),
+        ("ZINTERCARD 2 i t", ":1"),
+        ("ZINTERSTORE d 3 k i none", ":0"),
+        ("ZUNIONSTORE d 1 i", ":3"),
+        ("ZRANGE d 0 -1 WITHSCORES", "*6 $1 1 $1 1 $1 2 $1 1 $1 3 $1 1"),
+    ] {
+        e.check(line, reply);
+    }
+}
+
+#[test]
 fn many_members_are_combined_by_a_worker() {
     let mut e = Engine::new();
     for i in 0..2500 {

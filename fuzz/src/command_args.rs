@@ -76,6 +76,11 @@ const NUMBERS: &[&[u8]] = &[
     b"-",
 ];
 
+/// The consumer group that streams get.
+const GROUP: &[u8] = b"g";
+/// Ids of streams, and bounds of ranges of them and of members.
+const PLACES: &[&[u8]] =
+    &[b"0", b"0-1", b"1-1", b"7", b"9000-3", b"9000000000000-0", b"-", b"+", b"$", b">", b"[a", b"(b", b"[z"];
 const WORDS: &[&[u8]] = &[
     b"u8",
     b"i8",
@@ -216,6 +221,14 @@ impl<'a> Choices<'a> {
                 }
                 ArgType::Block => arg.nested.iter().for_each(|part| self.grammatical(part, words, argv)),
                 _ if self.byte() % 16 == 0 => argv.push(self.argument(words, true)),
+                // What stands for one thing throughout, or has a form of its own.
+                ArgType::String if arg.name == "group" => argv.push(GROUP.to_vec()),
+                ArgType::String if arg.name == "consumer" => argv.push(b"c".to_vec()),
+                ArgType::String
+                    if ["id", "lastid", "last-id", "start", "end", "min", "max"].contains(&arg.name) =>
+                {
+                    argv.push(PLACES[self.below(PLACES.len())].to_vec());
+                }
                 ArgType::Key => argv.push(KEYS[self.below(KEYS.len())].to_vec()),
                 ArgType::Integer | ArgType::Double => {
                     // The list begins with the small ones.
@@ -489,6 +502,7 @@ impl World {
             let spec = rows[choices.below(rows.len())];
             let argv = choices.argv(spec, &self.words);
             let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+            self.prepare(spec, &argv, choices.byte());
             if spec.facts.accepts(argv.len()) && !self.is_long(spec, &argv) {
                 self.call(spec, &argv);
             }
@@ -496,6 +510,24 @@ impl World {
         self.compare();
         self.first.clear();
         self.copy.clear();
+    }
+
+    /// Makes the stream and the group that a stream command is about, most of the time: nearly all would be refused.
+    fn prepare(&mut self, spec: &Spec, argv: &[&[u8]], choice: u8) {
+        let streams = argv.iter().position(|word| word.eq_ignore_ascii_case(b"streams"));
+        let at = match (spec.facts.name, streams) {
+            ("xgroup|create" | "xadd" | "xread", _) => return,
+            (name, _) if !name.starts_with('x') || choice % 4 == 0 => return,
+            ("xreadgroup", streams) => streams.map_or(0, |at| at + 1),
+            _ => usize::try_from(spec.facts.first_key()).unwrap_or(0),
+        };
+        let Some(&key) = argv.get(at).filter(|_| at > 0) else { return };
+        if choice % 4 == 1 {
+            self.call(find(&[b"DEL"]), &[b"DEL", key]);
+        }
+        self.call(find(&[b"XADD"]), &[b"XADD", key, b"*", b"f", b"v"]);
+        let group: [&[u8]; 6] = [b"XGROUP", b"CREATE", key, GROUP, b"0", b"MKSTREAM"];
+        self.call(find(&group), &group);
     }
 
     /// `LCS` of two long strings takes their lengths' product, and random members are drawn as often as asked for.

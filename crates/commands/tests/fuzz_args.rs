@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use sys::random::Rng;
 
 /// Inputs per run; each stands for up to a few dozen commands.
-const INPUTS: u64 = 80_000;
+const INPUTS: u64 = 160_000;
 
 #[test]
 fn random_arguments_break_nothing() {
@@ -20,9 +20,13 @@ fn random_arguments_break_nothing() {
         assert!(outcome.is_ok(), "the input of seed {seed} breaks something");
     }
     let mut total = 0;
+    let mut rare = Vec::new();
     for (name, succeeded, refused) in command_args::calls() {
         total += succeeded + refused;
-        assert!(succeeded >= 20, "{name} succeeded only {succeeded} times, and was refused {refused} times");
+        if succeeded < 20 {
+            rare.push(format!("{name} succeeded only {succeeded} times, and was refused {refused} times"));
+        }
     }
+    assert!(rare.is_empty(), "{}", rare.join("\n"));
     assert!(total > 10 * INPUTS, "{total} calls");
 }

@@ -5,14 +5,13 @@
 //! form follows Valkey 9.1 to the letter, including that it never goes back.
 
 mod finder;
-mod table;
 #[cfg(test)]
 mod tests;
 
 pub use finder::Finder;
 use sys::random::Rng;
-use table::Hashed;
 
+use crate::hashed::Hashed;
 use crate::intset::Intset;
 use crate::listpack::{Element, IntBuf, Listpack};
 
@@ -48,7 +47,7 @@ pub struct Set {
 enum Form {
     Integers(Intset),
     Packed(Listpack),
-    Hashed(Hashed),
+    Hashed(Hashed<0>),
 }
 
 impl Default for Set {
@@ -171,7 +170,7 @@ impl Set {
     #[inline]
     pub fn insert(&mut self, member: &[u8], limits: &Limits) -> bool {
         match &mut self.form {
-            Form::Hashed(set) => set.insert(member),
+            Form::Hashed(set) => set.insert(member, &[], None),
             Form::Packed(pack) => {
                 if pack.find(member, 0).is_some() {
                     return false;
@@ -179,7 +178,7 @@ impl Set {
                 if pack.len() < limits.entries && packs(member, pack.bytes(), limits) {
                     pack.push_back(member);
                 } else {
-                    self.leave_compact().insert(member);
+                    self.leave_compact().insert(member, &[], None);
                 }
                 true
             }
@@ -196,7 +195,7 @@ impl Set {
                         pack.push_back(bytes);
                         self.form = Form::Packed(pack);
                     } else {
-                        self.leave_compact().insert(bytes);
+                        self.leave_compact().insert(bytes, &[], None);
                     }
                     true
                 }
@@ -256,7 +255,7 @@ impl Set {
         match &self.form {
             Form::Integers(set) => Element::Int(set.get(rank)),
             Form::Packed(pack) => pack.get_index(rank as isize).expect("a rank of the set").1,
-            Form::Hashed(set) => Element::Bytes(set.get(rank)),
+            Form::Hashed(set) => Element::Bytes(set.at_index(rank).expect("a rank of the set").name),
         }
     }
 
@@ -280,7 +279,10 @@ impl Set {
                 show(element);
                 pack.remove(offset);
             }
-            Form::Hashed(set) => show(Element::Bytes(&set.take(rank))),
+            Form::Hashed(set) => {
+                set.remove_at_index(rank, |member| show(Element::Bytes(member.name)))
+                    .expect("a rank of the set");
+            }
         }
     }
 
@@ -301,12 +303,9 @@ impl Set {
             }
             Form::Hashed(set) => {
                 let old = set.clone();
-                old.visit_while(|bytes| {
-                    if !keep(Element::Bytes(bytes)) {
-                        set.remove(bytes);
-                    }
-                    true
-                });
+                for member in old.iter().filter(|member| !keep(Element::Bytes(member.name))) {
+                    set.remove(member.name);
+                }
             }
         }
     }
@@ -325,7 +324,7 @@ impl Set {
         match &self.form {
             Form::Integers(set) => set.iter().all(|value| show(Element::Int(value))),
             Form::Packed(pack) => pack.iter().all(|(_, element)| show(element)),
-            Form::Hashed(set) => set.visit_while(|bytes| show(Element::Bytes(bytes))),
+            Form::Hashed(set) => set.iter().all(|member| show(Element::Bytes(member.name))),
         }
     }
 
@@ -345,7 +344,7 @@ impl Set {
                 rest.by_ref().take(count).for_each(|(_, element)| show(element));
                 if rest.offset() < pack.end() { rest.offset() as u64 } else { 0 }
             }
-            Form::Hashed(set) => set.walk(from, count, |bytes| show(Element::Bytes(bytes))),
+            Form::Hashed(set) => set.scan(from, count, |member| show(Element::Bytes(member.name))),
         }
     }
 
@@ -384,11 +383,11 @@ impl Set {
     /// Takes on hash order.
     #[cold]
     #[inline(never)]
-    fn leave_compact(&mut self) -> &mut Hashed {
+    fn leave_compact(&mut self) -> &mut Hashed<0> {
         if self.is_compact() {
-            let mut set = Hashed::default();
+            let mut set = Hashed::new();
             self.visit(|member| {
-                set.insert(member.as_bytes(&mut IntBuf::new()));
+                set.insert(member.as_bytes(&mut IntBuf::new()), &[], None);
             });
             self.form = Form::Hashed(set);
         }

@@ -151,7 +151,8 @@ pub fn sintercard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let mut step = move |budget: usize| {
         let members = (limit - count).saturating_mul(sieve.sets.len());
         let more = sieve.step(budget.min(members), |_| count += 1);
-        (more && count < limit).then_some(()).ok_or(count)
+        // Members of large sets come some at a time, so the count may have gone beyond.
+        (more && count < limit).then_some(()).ok_or(count.min(limit))
     };
     let mut left = AT_ONCE_LOOKUPS;
     while left > 0 {

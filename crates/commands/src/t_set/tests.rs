@@ -419,7 +419,8 @@ fn sscan_meets_every_member_once() {
         }
     }
     assert_eq!(found.len(), 1000);
-    assert!((100..=150).contains(&calls), "{calls}");
+    // A large set gives whole leaves, of 128 members at most.
+    assert!((8..=150).contains(&calls), "{calls}");
     e.check("SSCAN few 17 COUNT 1", "*2 $1 0 *3 $1 a $1 b $1 1");
     e.check("SSCAN ints 0 MATCH 2*", "*2 $1 0 *1 $1 2");
 }

@@ -372,6 +372,7 @@ impl Side {
         let space = Space::new(keyspace, local, locked, session.db, now_ms, access);
         let reply = ReplyWriter::new(out, session.resp);
         let limits = Limits {
+            is_cluster: false,
             compact: Default::default(),
             string_max_bytes: STRING_MAX_BYTES,
             hll_sparse_max_bytes: 3000,

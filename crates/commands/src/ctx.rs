@@ -55,6 +55,8 @@ impl Default for Compact {
 /// Parameters that handlers consult, copied from the node's configuration at each batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// `cluster-enabled`: keys of one command belong to one slot.
+    pub is_cluster: bool,
     /// Thresholds of collections.
     pub compact: Compact,
     /// `proto-max-bulk-len`: no string grows beyond it.

@@ -44,9 +44,9 @@ pub enum CommandError {
     /// Memory is full and nothing can be evicted.
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
-    /// Any other text, its code included.
-    #[error("{0}")]
-    Other(Cow<'static, str>),
+    /// Any other text, its code included. Bytes, since it can show the client's own words.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Other(Cow<'static, [u8]>),
 }
 
 impl From<keyspace::WrongType> for CommandError {
@@ -58,12 +58,20 @@ impl From<keyspace::WrongType> for CommandError {
 impl CommandError {
     /// An error with a fixed text, its code (`ERR`, …) included.
     pub const fn text(text: &'static str) -> Self {
-        CommandError::Other(Cow::Borrowed(text))
+        CommandError::Other(Cow::Borrowed(text.as_bytes()))
     }
 
     /// An error with a text made for the occasion, its code included.
-    pub fn owned(text: String) -> Self {
-        CommandError::Other(Cow::Owned(text))
+    pub fn owned(text: impl Into<Vec<u8>>) -> Self {
+        CommandError::Other(Cow::Owned(text.into()))
+    }
+
+    /// The exact text after `-`.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            CommandError::Other(text) => Cow::Borrowed(text),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
     }
 
     /// The error's code: the first word.

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use args::{By, Get, Pattern, SortArgs, visible};
 use keyspace::space::Ttl;
-use keyspace::{Key, NewValue, Sharding, Space};
+use keyspace::{Key, NewValue, Space};
 use lookup::look_up;
 use order::{Arena, Item, Order, Span, Weight};
 use source::Source;
@@ -61,7 +61,7 @@ pub fn needs_gate(args: &Args<'_>) -> bool {
 fn run(ctx: &mut Ctx<'_>, args: &Args<'_>, stores: bool) -> CommandResult {
     let mut options = SortArgs::parse(args, stores, Some(ctx))?;
     // A cluster's patterns lead to no other slot than the key's, and that is locked.
-    let in_slot = ctx.space.keyspace.hasher.sharding() == Sharding::Slot;
+    let in_slot = ctx.limits.is_cluster;
     if options.reads_undeclared() && !in_slot && !ctx.space.is_gate() {
         return Ok(Outcome::NeedsGate);
     }

@@ -97,16 +97,23 @@ impl From<&Compact> for NodeLimits {
     }
 }
 
+/// A client's word as far as C would print it.
+fn shown(word: &[u8]) -> &[u8] {
+    word.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
 /// The group that a command needs does not exist, or its key does not.
 #[cold]
 fn no_group(key: Key<'_>, group: &[u8], behind: &str) -> CommandError {
-    let (key, group) = (String::from_utf8_lossy(key.bytes), String::from_utf8_lossy(group));
-    CommandError::owned(format!("NOGROUP No such key '{key}' or consumer group '{group}'{behind}"))
+    let (key, group, behind) = (shown(key.bytes), shown(group), behind.as_bytes());
+    CommandError::owned(
+        [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'", behind].concat(),
+    )
 }
 
 /// The group that a command needs does not exist in a stream that does.
 #[cold]
 fn no_group_in(key: Key<'_>, group: &[u8]) -> CommandError {
-    let (key, group) = (String::from_utf8_lossy(key.bytes), String::from_utf8_lossy(group));
-    CommandError::owned(format!("NOGROUP No such consumer group '{group}' for key name '{key}'"))
+    let (key, group) = (shown(key.bytes), shown(group));
+    CommandError::owned([b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"].concat())
 }

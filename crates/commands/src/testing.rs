@@ -38,6 +38,7 @@ impl Engine {
             local: Local::new(Effects::new(true)),
             session: Session::new(1, true),
             limits: Limits {
+                is_cluster: false,
                 compact: Default::default(),
                 string_max_bytes: 512 << 20,
                 hll_sparse_max_bytes: 3000,
@@ -60,7 +61,7 @@ impl Engine {
             Ok(Some(_)) => panic!("{} waits", argv[0].escape_ascii()),
             Err(error) => {
                 assert!(out.is_empty(), "an error after {:?}", out.escape_ascii().to_string());
-                ReplyWriter::new(&mut out, self.session.resp).error(&error.to_string());
+                ReplyWriter::new(&mut out, self.session.resp).error_bytes(&error.bytes());
             }
         }
         assert_eq!(reply_len(&out), Ok(Some(out.len())), "one reply for {}", argv[0].escape_ascii());

@@ -378,7 +378,7 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
         }
         How::Failed { error, rejected: was_rejected } => {
             rejected = was_rejected;
-            dispatch::write_error(state, &mut client, &error.to_string());
+            dispatch::write_error(state, &mut client, &error.bytes());
             let row = &mut state.stats.commands[usize::from(number)];
             if rejected { row.rejected += 1 } else { row.failed += 1 }
         }
@@ -388,7 +388,7 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
         }
         How::Unblocked => {
             leave_queues(node, state, moment, &blocked.ticket);
-            dispatch::write_error(state, &mut client, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            dispatch::write_error(state, &mut client, b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
             state.stats.commands[usize::from(number)].failed += 1;
         }
     }

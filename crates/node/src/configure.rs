@@ -13,7 +13,7 @@ macro_rules! rows {
 }
 
 rows! {
-    MAXMEMORY = "maxmemory"; CLIENTS_MEMORY = "maxmemory-clients"; SAMPLES = "maxmemory-samples"; POLICY = "maxmemory-policy";
+    MAXMEMORY = "maxmemory"; CLUSTER = "cluster-enabled"; CLIENTS_MEMORY = "maxmemory-clients"; SAMPLES = "maxmemory-samples"; POLICY = "maxmemory-policy";
     LFU_LOG = "lfu-log-factor"; LFU_DECAY = "lfu-decay-time"; MAXCLIENTS = "maxclients"; TIMEOUT = "timeout";
     KEEPALIVE = "tcp-keepalive"; BULK = "proto-max-bulk-len"; QUERY = "client-query-buffer-limit";
     HLL = "hll-sparse-max-bytes"; HZ = "hz"; EFFORT = "active-expire-effort"; PROTECTED = "protected-mode";
@@ -34,6 +34,7 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
     let p = parameters;
     settings.maxmemory.store(p.get_bytes(MAXMEMORY), Relaxed);
     settings.maxmemory_clients.store(client_limit(p), Relaxed);
+    settings.is_cluster.store(p.get_bool(CLUSTER), Relaxed);
     settings.maxmemory_samples.store(p.get_int(SAMPLES) as u32, Relaxed);
     settings.set_policy(Policy::from_name(p.get_enum(POLICY)).unwrap_or(Policy::NoEviction));
     settings.lfu_log_factor.store(p.get_int(LFU_LOG) as u32, Relaxed);

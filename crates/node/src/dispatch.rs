@@ -286,13 +286,13 @@ fn settle(
             Done::Waits
         }
         Err((error, rejected)) => {
-            let mut text = error.to_string();
+            let mut text = error.bytes();
             if rejected && node.registry.get(number).facts.name == "exec" {
                 // A refused EXEC ends the transaction.
                 client.session.multi = None;
                 let _ = crate::multi::unwatch_all(node, state, moment, client);
-                let reason = text.strip_prefix("ERR ").unwrap_or(&text);
-                text = format!("EXECABORT Transaction discarded because of: {reason}");
+                let reason = text.strip_prefix(b"ERR ").unwrap_or(&text);
+                text = [b"EXECABORT Transaction discarded because of: ", reason].concat().into();
             }
             client.out.truncate(reply_from);
             write_error(state, client, &text);
@@ -528,7 +528,7 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
         Ok(Outcome::Wait(_)) => unreachable!("a command that has begun to reply never waits"),
         Ok(Outcome::Done) => Done::Replied,
         Err(error) => {
-            write_error(state, client, &error.to_string());
+            write_error(state, client, &error.bytes());
             Done::Replied
         }
     };

@@ -248,7 +248,7 @@ fn exec_one(
     if let Some(error) = error {
         state.stats.commands[usize::from(number)].failed += 1;
         client.out.truncate(reply_from);
-        crate::dispatch::write_error(state, client, &error.to_string());
+        crate::dispatch::write_error(state, client, &error.bytes());
     }
     crate::dispatch::account_in_unit(node, state, number, args, moment, client, reply_from);
     locked

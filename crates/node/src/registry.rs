@@ -151,9 +151,10 @@ impl Registry {
             Some(number) => Ok(number),
             // A container that is a command too (COMMAND) takes what is no subcommand as an error all the same.
             None => {
-                let shown = String::from_utf8_lossy(&name[..name.len().min(128)]).into_owned();
+                let shown = &name[..name.len().min(128)];
                 let upper = self.get(container).facts.name.to_ascii_uppercase();
-                Err(CommandError::owned(format!("ERR unknown subcommand '{shown}'. Try {upper} HELP.")))
+                let parts = [b"ERR unknown subcommand '", shown, b"'. Try ", upper.as_bytes(), b" HELP."];
+                Err(CommandError::owned(parts.concat()))
             }
         }
     }
@@ -168,14 +169,14 @@ impl Default for Registry {
 /// Valkey's words for a name nobody knows, with the beginning of the arguments.
 fn unknown_command(args: &Args<'_>) -> CommandError {
     let name = args.get(0);
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for arg in args.from(1) {
         if shown.len() >= 128 {
             break;
         }
         let room = (128 - shown.len()).min(arg.len());
-        shown.push_str(&format!("'{}' ", String::from_utf8_lossy(&arg[..room])));
+        shown.extend_from_slice(&[b"'", &arg[..room], b"' "].concat());
     }
-    let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
-    CommandError::owned(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    let name = &name[..name.len().min(128)];
+    CommandError::owned([b"ERR unknown command '", name, b"', with args beginning with: ", &shown].concat())
 }

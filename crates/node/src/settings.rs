@@ -21,6 +21,8 @@ pub struct OutputLimit {
 pub struct Settings {
     /// `maxmemory`, bytes; 0 = no limit.
     pub maxmemory: AtomicU64,
+    /// `cluster-enabled`.
+    pub is_cluster: AtomicBool,
     /// `maxmemory-clients`, bytes; 0 = no limit.
     pub maxmemory_clients: AtomicU64,
     /// `maxmemory-samples`.
@@ -123,6 +125,7 @@ impl Settings {
     /// What data commands consult.
     pub fn command_limits(&self) -> commands::ctx::Limits {
         commands::ctx::Limits {
+            is_cluster: self.is_cluster.load(Ordering::Relaxed),
             compact: *self.compact.read().unwrap_or_else(|e| e.into_inner()),
             string_max_bytes: self.proto_max_bulk_bytes.load(Ordering::Relaxed),
             hll_sparse_max_bytes: self.hll_sparse_max_bytes.load(Ordering::Relaxed) as usize,

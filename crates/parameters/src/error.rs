@@ -4,13 +4,15 @@ use std::fmt;
 
 use crate::words;
 
+const UNKNOWN: &str = "Unknown option or number of arguments for CONFIG SET";
+
 /// Why `CONFIG SET` changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParameterError {
     /// There is no such parameter.
     Unknown {
         /// The name as it was given.
-        name: String,
+        name: Vec<u8>,
     },
     /// One parameter refused its value.
     Failed {
@@ -29,8 +31,12 @@ impl ParameterError {
     }
 
     /// The text of the error reply, `ERR` included, without the leading dash.
-    pub fn reply(&self) -> String {
-        format!("ERR {self}")
+    pub fn reply(&self) -> Vec<u8> {
+        match self {
+            // The client's own word, whatever bytes it has.
+            ParameterError::Unknown { name } => [b"ERR ", UNKNOWN.as_bytes(), b" - '", name, b"'"].concat(),
+            failed => format!("ERR {failed}").into_bytes(),
+        }
     }
 }
 
@@ -38,7 +44,7 @@ impl fmt::Display for ParameterError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ParameterError::Unknown { name } => {
-                write!(out, "Unknown option or number of arguments for CONFIG SET - '{name}'")
+                write!(out, "{UNKNOWN} - '{}'", String::from_utf8_lossy(name))
             }
             ParameterError::Failed { name, reason } => {
                 write!(out, "CONFIG SET failed (possibly related to argument '{name}') - {reason}")

@@ -243,7 +243,7 @@ impl Parameters {
         for (given, _) in pairs {
             let spelled = || String::from_utf8_lossy(given).into_owned();
             let Some((id, name)) = table::find(given) else {
-                return Err(ParameterError::Unknown { name: spelled() });
+                return Err(ParameterError::Unknown { name: given.to_vec() });
             };
             if let Some(reason) = self.forbidden(id, origin) {
                 return Err(ParameterError::failed(&spelled(), reason));

@@ -17,7 +17,7 @@ fn set_as(
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     match parameters.set_many(&pairs, origin) {
         Ok(applied) => Ok(applied.changed.iter().map(|id| id.row().name).collect()),
-        Err(error) => Err(error.reply()),
+        Err(error) => Err(String::from_utf8_lossy(&error.reply()).into_owned()),
     }
 }
 
@@ -94,7 +94,7 @@ fn changed_rows_are_reported_and_can_be_reverted() {
     assert_eq!(parameters, before);
     let refused = ParameterError::failed("bind", "Failed to bind to specified addresses.");
     assert_eq!(
-        refused.reply(),
+        String::from_utf8_lossy(&refused.reply()),
         "ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to specified addresses."
     );
 }

@@ -128,7 +128,7 @@ impl Drop for Peer {
 fn ours(parameters: &mut Parameters, name: &str, value: &[u8]) -> String {
     match parameters.set(name.as_bytes(), value, CLIENT) {
         Ok(_) => "OK".to_string(),
-        Err(error) => error.reply(),
+        Err(error) => String::from_utf8_lossy(&error.reply()).into_owned(),
     }
 }
 

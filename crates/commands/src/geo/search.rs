@@ -335,7 +335,7 @@ fn member(zset: &Zset, member: &[u8]) -> Result<Place, CommandError> {
     zset.score(member).map(Place::of_score).ok_or_else(|| {
         // As far as C would print it.
         let shown = member.split(|&b| b == 0).next().unwrap_or_default();
-        CommandError::owned(format!("ERR member {} does not exist", String::from_utf8_lossy(shown)))
+        CommandError::owned([b"ERR member ", shown, b" does not exist"].concat())
     })
 }
 

@@ -81,7 +81,7 @@ impl Conditions {
 
 #[cold]
 fn unsupported(option: &[u8]) -> CommandError {
-    CommandError::owned(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)))
+    CommandError::owned([b"ERR Unsupported option ", option].concat())
 }
 
 #[inline(always)]

@@ -74,9 +74,10 @@ fn scan_options(args: &Args<'_>) -> Result<(Filter, usize), CommandError> {
 const TYPES: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
 
 fn known_type(name: &[u8]) -> Result<&'static str, CommandError> {
-    TYPES.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes())).ok_or_else(|| {
-        CommandError::owned(format!("ERR unknown type name '{}'", String::from_utf8_lossy(name)))
-    })
+    TYPES
+        .into_iter()
+        .find(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        .ok_or_else(|| CommandError::owned([b"ERR unknown type name '", name, b"'"].concat()))
 }
 
 /// A pattern to keep; `None` for the one that every key matches, the empty key included.

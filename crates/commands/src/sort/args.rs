@@ -1,6 +1,6 @@
 //! Arguments of `SORT` and what their patterns mean.
 
-use keyspace::{Sharding, slot_of};
+use keyspace::slot_of;
 use smallvec::SmallVec;
 
 use crate::keys::pattern_slot;
@@ -86,7 +86,7 @@ impl<'a> SortArgs<'a> {
             store: None,
         };
         let elsewhere = |pattern: &[u8]| {
-            ctx.is_some_and(|ctx| ctx.space.keyspace.hasher.sharding() == Sharding::Slot)
+            ctx.is_some_and(|ctx| ctx.limits.is_cluster)
                 && pattern_slot(pattern) != Some(u32::from(slot_of(args.get(1))))
         };
         let mut i = 2;

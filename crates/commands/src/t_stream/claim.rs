@@ -185,8 +185,10 @@ impl ClaimOptions {
                     2
                 }
                 _ => {
-                    let option = String::from_utf8_lossy(args.get(i));
-                    return Err(CommandError::owned(format!("ERR Unrecognized XCLAIM option '{option}'")));
+                    let option = super::shown(args.get(i));
+                    return Err(CommandError::owned(
+                        [b"ERR Unrecognized XCLAIM option '", option, b"'"].concat(),
+                    ));
                 }
             };
         }

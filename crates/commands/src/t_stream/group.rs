@@ -44,10 +44,9 @@ impl Options {
 
 #[cold]
 fn wrong_arguments(args: &Args<'_>) -> CommandError {
-    let name = String::from_utf8_lossy(args.get(1));
-    CommandError::owned(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try XGROUP HELP."
-    ))
+    let name = super::shown(args.get(1));
+    let text = b"ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::owned([&text[..], name, b"'. Try XGROUP HELP."].concat())
 }
 
 /// `XGROUP CREATE key group <id | $> [MKSTREAM] [ENTRIESREAD n]`. O(groups), with a small constant.

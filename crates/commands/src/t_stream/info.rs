@@ -79,10 +79,9 @@ fn full_count(args: &Args<'_>) -> Result<usize, CommandError> {
     const DEFAULT: usize = 10;
     let fits = matches!(args.len(), 4 | 6) && args.is(3, "FULL") && (args.len() == 4 || args.is(4, "COUNT"));
     if !fits {
-        let name = String::from_utf8_lossy(args.get(1));
-        return Err(CommandError::owned(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try XINFO HELP."
-        )));
+        let name = super::shown(args.get(1));
+        let text = b"ERR unknown subcommand or wrong number of arguments for '";
+        return Err(CommandError::owned([&text[..], name, b"'. Try XINFO HELP."].concat()));
     }
     match args.try_get(5).map(integer).transpose()? {
         Some(0) => Ok(usize::MAX),

@@ -141,8 +141,9 @@ impl<'a> Hello<'a> {
                 hello.name = Some(name);
                 i += 2;
             } else {
-                let option = String::from_utf8_lossy(option);
-                return Err(CommandError::owned(format!("ERR Syntax error in HELLO option '{option}'")));
+                return Err(CommandError::owned(
+                    [b"ERR Syntax error in HELLO option '", option, b"'"].concat(),
+                ));
             }
         }
         Ok(hello)

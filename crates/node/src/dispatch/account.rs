@@ -33,10 +33,13 @@ pub(super) fn finish_clock(
 }
 
 /// Writes and counts an error. Arguments quoted in its text lose line ends at its end, as in Valkey.
-pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &str) {
-    let text = text.trim_matches(['\r', '\n']);
-    ReplyWriter::new(&mut client.out, client.session.resp).error(text);
-    state.stats.count_error(text.as_bytes());
+pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &[u8]) {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let from = text.iter().position(|byte| !is_end(byte)).unwrap_or(text.len());
+    let to = text.iter().rposition(|byte| !is_end(byte)).map_or(from, |last| last + 1);
+    let text = &text[from..to];
+    ReplyWriter::new(&mut client.out, client.session.resp).error_bytes(text);
+    state.stats.count_error(text);
 }
 
 /// Honours CLIENT REPLY for what was written since `reply_from`. A skipped reply ends with its last slice.

@@ -303,9 +303,9 @@ fn refuse_unknown(node: &Node, state: &mut ThreadState, client: &mut Client, arg
     }
     if let Err(error) = node.registry.find(args) {
         let text = if client.session.authenticated {
-            error.to_string()
+            error.bytes()
         } else {
-            "NOAUTH Authentication required.".to_owned()
+            b"NOAUTH Authentication required.".into()
         };
         if let Some(multi) = &mut client.session.multi {
             multi.abort();

@@ -34,6 +34,7 @@ impl Engine {
             local: Local::new(Effects::new(true)),
             session: Session::new(1, true),
             limits: Limits {
+                is_cluster: false,
                 compact: Default::default(),
                 string_max_bytes: 512 << 20,
                 hll_sparse_max_bytes: 3000,
@@ -52,7 +53,7 @@ impl Engine {
         let mut out = Vec::new();
         if let Err(error) = self.run(argv, &mut out)? {
             out.clear();
-            ReplyWriter::new(&mut out, self.session.resp).error(&error.to_string());
+            ReplyWriter::new(&mut out, self.session.resp).error_bytes(&error.bytes());
         }
         let (reply, len) = parse_reply(&out).expect("a reply").expect("a whole reply");
         assert_eq!(len, out.len(), "one reply per command");

@@ -84,7 +84,7 @@ fn random_commands_on_strings_and_the_node() {
 
 #[test]
 fn random_commands_on_collections() {
-    check_twice(families::COLLECTIONS, number("DIFFERENTIAL_COMMANDS", 100_000) * 3 / 2);
+    check_twice(families::COLLECTIONS, number("DIFFERENTIAL_COMMANDS", 100_000) * 2);
 }
 
 /// A tester that finds nothing proves nothing: two servers that differ must be told apart, in a few steps.

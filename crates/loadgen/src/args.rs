@@ -64,9 +64,14 @@ pub struct BenchArgs {
     #[arg(long, default_value = "get", value_name = "NAME[:WEIGHT],...", conflicts_with = "template")]
     pub commands: CommandMix,
 
-    /// A request of your own; __key__ and __value__ are replaced: 'HSET __key__ field __value__'
+    /// A request of your own, or several in equal shares: 'HSET __key__ __element__ __value__'. Replaced are
+    /// __key__, __value__, __element__ (an element's number, ten digits) and __number__ (six digits at random)
     #[arg(long, value_name = "REQUEST")]
-    pub template: Option<String>,
+    pub template: Vec<String>,
+
+    /// Elements per key that __element__ numbers; --load then writes every element of every key
+    #[arg(long, default_value_t = 1)]
+    pub elements: u64,
 
     /// Seconds to measure
     #[arg(long, default_value_t = 5.0, conflicts_with = "requests")]
@@ -122,7 +127,8 @@ impl Default for BenchArgs {
             value_bytes: ValueSizes(vec![(64, 1.0)]),
             distribution: Distribution::Uniform,
             commands: CommandMix(vec![(Command::Get, 1.0)]),
-            template: None,
+            template: Vec::new(),
+            elements: 1,
             seconds: 5.0,
             requests: None,
             warm_up: 1.0,
@@ -148,6 +154,12 @@ impl BenchArgs {
         );
         ensure!(self.pipeline > 0, "--pipeline must be at least 1");
         ensure!(self.keys > 0, "--keys must be at least 1");
+        ensure!(self.elements > 0, "--elements must be at least 1");
+        ensure!(
+            self.elements <= 10_000_000_000 && self.keys.checked_mul(self.elements).is_some(),
+            "--elements {} is too many: an element's number has ten digits",
+            self.elements
+        );
         let least = KEY_PREFIX.len() + (self.keys - 1).to_string().len();
         ensure!(
             self.key_bytes >= least,
@@ -163,6 +175,11 @@ impl BenchArgs {
         }
         ensure!(self.ttl != Some(0), "--ttl must be at least 1");
         Ok(())
+    }
+
+    /// How many things a draw is among: the elements of all keys.
+    pub(crate) fn draws(&self) -> u64 {
+        self.keys * self.elements
     }
 }
 

@@ -137,7 +137,10 @@ fn gather(args: &BenchArgs, outcomes: Vec<Outcome>, seconds: f64, filled: Option
             Some(path) => path.display().to_string(),
             None => format!("{}:{}", args.host, args.port),
         },
-        commands: args.template.clone().unwrap_or_else(|| args.commands.to_string()),
+        commands: match &args.template[..] {
+            [] => args.commands.to_string(),
+            requests => requests.join("; "),
+        },
         distribution: args.distribution.to_string(),
         value_bytes: args.value_bytes.to_string(),
         keys: args.keys,

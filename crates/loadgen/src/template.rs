@@ -12,20 +12,32 @@ use crate::{
     reply::FixedForm,
 };
 
+const KEY_MARK: &str = "__key__";
+const ELEMENT_MARK: &str = "__element__";
+const NUMBER_MARK: &str = "__number__";
+const VALUE_MARK: &str = "__value__";
+/// What is replaced in custom requests.
+const MARKS: [&str; 4] = [KEY_MARK, ELEMENT_MARK, NUMBER_MARK, VALUE_MARK];
 /// What every key begins with.
 pub const KEY_PREFIX: &str = "key:";
 /// Bytes that SETRANGE writes.
 const SETRANGE_BYTES: usize = 8;
 /// Keys that `mset10` and `mget10` name.
 const MULTI_KEYS: usize = 10;
+/// Digits of an element's number.
+const ELEMENT_DIGITS: usize = 10;
+/// What `__number__` is below, and from where on.
+const NUMBERS: (u64, u64) = (100_000, 1_000_000);
 /// Value bytes that differ from request to request, behind a first byte that keeps values from being integers.
 const VALUE_PATCH_BYTES_MAX: usize = 16;
 
 /// One span that differs from request to request.
 #[derive(Clone, Debug, PartialEq)]
 enum Patch {
-    /// The digits behind [`KEY_PREFIX`].
+    /// The digits behind [`KEY_PREFIX`] of a newly drawn key.
     Key { at: usize, digits: usize },
+    /// The number of an element of the key drawn last.
+    Element { at: usize },
     /// Hexadecimal digits in a value.
     Value { at: usize, digits: usize },
     /// A number in `low..low + span`, all of the same number of digits.
@@ -37,6 +49,8 @@ enum Patch {
 pub struct Template {
     bytes: Vec<u8>,
     patches: Vec<Patch>,
+    /// Elements per key.
+    elements: u64,
 }
 
 /// Builds a template argument by argument.
@@ -49,6 +63,7 @@ struct Builder {
 enum Piece<'a> {
     Text(&'a [u8]),
     Key,
+    Element,
     Value(usize),
     Number { low: u64, high: u64 },
 }
@@ -56,18 +71,19 @@ enum Piece<'a> {
 impl Builder {
     fn new(arguments: usize, key_bytes: usize) -> Builder {
         let bytes = format!("*{arguments}\r\n").into_bytes();
-        Builder { template: Template { bytes, patches: Vec::new() }, key_bytes }
+        Builder { template: Template { bytes, patches: Vec::new(), elements: 1 }, key_bytes }
     }
 
     fn argument(&mut self, pieces: &[Piece<'_>]) -> &mut Builder {
         let width = |piece: &Piece<'_>| match piece {
             Piece::Text(text) => text.len(),
             Piece::Key => self.key_bytes,
+            Piece::Element => ELEMENT_DIGITS,
             Piece::Value(value_bytes) => *value_bytes,
             Piece::Number { low, .. } => low.to_string().len(),
         };
         let argument_bytes: usize = pieces.iter().map(width).sum();
-        let Template { bytes, patches } = &mut self.template;
+        let Template { bytes, patches, .. } = &mut self.template;
         bytes.extend_from_slice(format!("${argument_bytes}\r\n").as_bytes());
         for piece in pieces {
             match *piece {
@@ -77,6 +93,10 @@ impl Builder {
                     let digits = self.key_bytes - KEY_PREFIX.len();
                     patches.push(Patch::Key { at: bytes.len(), digits });
                     bytes.resize(bytes.len() + digits, b'0');
+                }
+                Piece::Element => {
+                    patches.push(Patch::Element { at: bytes.len() });
+                    bytes.resize(bytes.len() + ELEMENT_DIGITS, b'0');
                 }
                 Piece::Value(value_bytes) => {
                     let digits = value_bytes.saturating_sub(1).min(VALUE_PATCH_BYTES_MAX);
@@ -124,10 +144,17 @@ impl Template {
     pub fn append(&self, out: &mut Vec<u8>, sampler: &mut Sampler, random: &mut Random) {
         let base = out.len();
         out.extend_from_slice(&self.bytes);
+        let mut element = None;
         for patch in &self.patches {
             match *patch {
                 Patch::Key { at, digits } => {
-                    write_digits(&mut out[base + at..base + at + digits], sampler.draw(random));
+                    let drawn = sampler.draw(random);
+                    element = Some(drawn % self.elements);
+                    write_digits(&mut out[base + at..base + at + digits], drawn / self.elements);
+                }
+                Patch::Element { at } => {
+                    let element = element.unwrap_or_else(|| sampler.draw(random) % self.elements);
+                    write_digits(&mut out[base + at..base + at + ELEMENT_DIGITS], element);
                 }
                 Patch::Value { at, digits } => {
                     let mut bits = random.bits();
@@ -196,7 +223,7 @@ impl Template {
         })
     }
 
-    /// A custom request: words separated by blanks, in which `__key__` and `__value__` stand for a key and a value.
+    /// A custom request: words separated by blanks, in which [`MARKS`] stand for what differs.
     pub fn of_text(text: &str, key_bytes: usize, value_bytes: usize) -> Result<Template> {
         let words: Vec<&str> = text.split_whitespace().collect();
         if words.is_empty() {
@@ -207,22 +234,31 @@ impl Template {
             let mut pieces = Vec::new();
             let mut rest = word;
             while !rest.is_empty() {
-                if let Some(after) = rest.strip_prefix("__key__") {
-                    pieces.push(Piece::Key);
-                    rest = after;
-                } else if let Some(after) = rest.strip_prefix("__value__") {
-                    pieces.push(Piece::Value(value_bytes));
-                    rest = after;
-                } else {
-                    let next = ["__key__", "__value__"].iter().filter_map(|mark| rest.find(mark)).min();
-                    let (text, after) = rest.split_at(next.unwrap_or(rest.len()));
+                let found = MARKS.iter().filter_map(|&mark| Some((rest.find(mark)?, mark))).min();
+                let (text, mark) = match found {
+                    Some((at, mark)) => (&rest[..at], mark),
+                    None => (rest, ""),
+                };
+                if !text.is_empty() {
                     pieces.push(Piece::Text(text.as_bytes()));
-                    rest = after;
                 }
+                match mark {
+                    KEY_MARK => pieces.push(Piece::Key),
+                    ELEMENT_MARK => pieces.push(Piece::Element),
+                    NUMBER_MARK => pieces.push(Piece::Number { low: NUMBERS.0, high: NUMBERS.1 }),
+                    VALUE_MARK => pieces.push(Piece::Value(value_bytes)),
+                    _ => {}
+                }
+                rest = &rest[text.len() + mark.len()..];
             }
             builder.argument(&pieces);
         }
         Ok(builder.finish())
+    }
+
+    /// The same template for keys of so many elements each.
+    fn with_elements(self, elements: u64) -> Template {
+        Template { elements, ..self }
     }
 }
 
@@ -272,11 +308,13 @@ impl Mix {
     pub fn of_args(args: &BenchArgs) -> Result<Mix> {
         let mut weighted = Vec::new();
         let sizes = &args.value_bytes;
-        if let Some(text) = &args.template {
-            for &(value_bytes, share) in sizes.shares(text.contains("__value__")) {
-                weighted.push((share, Template::of_text(text, args.key_bytes, value_bytes)?));
+        for text in &args.template {
+            for &(value_bytes, share) in sizes.shares(text.contains(VALUE_MARK)) {
+                let template = Template::of_text(text, args.key_bytes, value_bytes)?;
+                weighted.push((share, template.with_elements(args.elements)));
             }
-        } else {
+        }
+        if args.template.is_empty() {
             for &(command, weight) in &args.commands.0 {
                 for &(value_bytes, share) in sizes.shares(command.takes_value()) {
                     let template = Template::of_command(command, args.key_bytes, value_bytes, args.ttl)
@@ -293,7 +331,9 @@ impl Mix {
         let mut weighted = Vec::new();
         for &(value_bytes, share) in args.value_bytes.shares(true) {
             let template = match &args.load_template {
-                Some(text) => Template::of_text(text, args.key_bytes, value_bytes)?,
+                Some(text) => {
+                    Template::of_text(text, args.key_bytes, value_bytes)?.with_elements(args.elements)
+                }
                 None => Template::of_command(Command::Set, args.key_bytes, value_bytes, args.ttl)?,
             };
             weighted.push((share, template));
@@ -340,7 +380,7 @@ impl Mix {
 /// The replies that `args` makes likely, for the scanner's fast path.
 pub fn likely_replies(args: &BenchArgs) -> Vec<FixedForm> {
     let mut forms = Vec::new();
-    if args.template.is_some() {
+    if !args.template.is_empty() {
         return forms;
     }
     for (command, _) in &args.commands.0 {
@@ -459,6 +499,16 @@ mod tests {
         assert_eq!(words[..3], ["HSET", "h{key:000042}x", "field"]);
         assert_eq!(words[3].len(), 4);
         assert!(Template::of_text("  ", 10, 4).is_err());
+    }
+
+    #[test]
+    fn elements_belong_to_the_key_before_them() {
+        let template = Template::of_text("ZADD __key__ __number__ m:__element__", 10, 4).expect("a template");
+        let text = request(&template.with_elements(100), 123_407);
+        let words = arguments(&text);
+        assert_eq!((words[1], words[3]), ("key:001234", "m:0000000007"));
+        let number: u64 = words[2].parse().expect("a number");
+        assert!((NUMBERS.0..NUMBERS.1).contains(&number));
     }
 
     #[test]

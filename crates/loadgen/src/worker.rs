@@ -106,13 +106,14 @@ impl<'a> Worker<'a> {
         let total = args.connections as u64;
         for number in (index..args.connections).step_by(args.threads) {
             let number = number as u64;
-            let start = |number: u64| (u128::from(args.keys) * u128::from(number) / u128::from(total)) as u64;
+            let start =
+                |number: u64| (u128::from(args.draws()) * u128::from(number) / u128::from(total)) as u64;
             let distribution = if plan.fill { Distribution::Sequential } else { args.distribution };
             let mut connection = Connection::open(
                 args,
                 poll.registry(),
                 connections.len(),
-                Sampler::new(distribution, args.keys, start(number)),
+                Sampler::new(distribution, args.draws(), start(number)),
                 Random::new(args.seed, number),
                 Scanner::new(plan.forms.clone()),
             )?;

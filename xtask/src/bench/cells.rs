@@ -9,33 +9,36 @@ use loadgen::{
 };
 
 /// What must be in a server before a cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Data {
-    /// All keys, values of 64 bytes.
-    Strings,
-    /// All keys, each a counter.
-    Counters,
-    /// All keys, each a HyperLogLog of one element.
-    Sketches,
+#[derive(Debug)]
+pub struct Data {
+    /// Tells what a server holds.
+    pub name: &'static str,
+    /// The request that writes one key, or one element of one key, where that is not SET.
+    pub template: Option<&'static str>,
+    /// Number of keys, where the whole run does not set it, and of elements of each.
+    pub size: Option<(u64, u64)>,
+    /// Bytes that an element consists of, for those that have elements.
+    pub element_bytes: u64,
+    /// What is sent once behind it.
+    pub extra: &'static [&'static [&'static str]],
 }
 
+/// All keys, values of 64 bytes.
+pub const STRINGS: &Data = &Data::of_keys("strings", None);
+/// All keys, each a counter.
+const COUNTERS: &Data = &Data::of_keys("counters", Some("SET __key__ 1000000"));
+/// All keys, each a HyperLogLog of one element.
+const SKETCHES: &Data = &Data::of_keys("sketches", Some("PFADD __key__ first"));
+
 impl Data {
-    /// Its name, to tell what a server holds.
-    pub fn name(self) -> &'static str {
-        match self {
-            Data::Strings => "strings",
-            Data::Counters => "counters",
-            Data::Sketches => "sketches",
-        }
+    const fn of_keys(name: &'static str, template: Option<&'static str>) -> Data {
+        Data { name, template, size: None, element_bytes: 0, extra: &[] }
     }
 
-    /// The request that writes one key of it, where that is not SET.
-    pub fn template(self) -> Option<&'static str> {
-        match self {
-            Data::Strings => None,
-            Data::Counters => Some("SET __key__ 1000000"),
-            Data::Sketches => Some("PFADD __key__ first"),
-        }
+    /// The generator's options for it.
+    pub fn bench_args(&self, base: BenchArgs) -> BenchArgs {
+        let (keys, elements) = self.size.unwrap_or((base.keys, 1));
+        BenchArgs { keys, elements, ..base }
     }
 }
 
@@ -48,13 +51,32 @@ pub enum Place {
     Shared,
 }
 
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Requests {
+    /// One of the generator's own.
+    Command(Command),
+    /// These in equal shares, in the generator's spelling of custom requests.
+    Templates(&'static [&'static str]),
+}
+
+impl Requests {
+    /// A name of what they are.
+    pub fn name(self) -> &'static str {
+        match self {
+            Requests::Command(command) => command.name(),
+            Requests::Templates(templates) => templates[0],
+        }
+    }
+}
+
 /// One measurement.
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// Name for `--only`, tables and JSON.
     pub name: &'static str,
     /// What is sent.
-    pub command: Command,
+    pub requests: Requests,
     /// Requests in flight per connection.
     pub pipeline: usize,
     /// Which keys.
@@ -62,7 +84,9 @@ pub struct Cell {
     /// Length of values.
     pub value_bytes: usize,
     /// What is there before.
-    pub data: Data,
+    pub data: &'static Data,
+    /// Null replies are right: the cell takes what others of its requests may not have put in yet.
+    pub finds_nothing: bool,
     /// The cell leaves other data than it found, so that the next one must fill again.
     pub spoils: bool,
     /// I/O threads of the server.
@@ -77,19 +101,40 @@ pub struct Cell {
 pub const VALUE_BYTES: usize = 64;
 
 impl Cell {
+    /// A cell of the engine's table.
     const fn new(name: &'static str, command: Command, pipeline: usize) -> Cell {
         Cell {
             name,
-            command,
+            requests: Requests::Command(command),
             pipeline,
             distribution: Distribution::Uniform,
             value_bytes: VALUE_BYTES,
-            data: Data::Strings,
+            data: STRINGS,
+            finds_nothing: false,
             spoils: false,
             io_threads: 1,
             place: Place::Apart,
             main: false,
         }
+    }
+
+    /// A cell of the types' table: custom requests on `data`, sixteen in flight.
+    pub const fn of_templates(
+        name: &'static str,
+        data: &'static Data,
+        templates: &'static [&'static str],
+    ) -> Cell {
+        Cell { requests: Requests::Templates(templates), data, ..Cell::new(name, Command::Ping, 16) }
+    }
+
+    /// The same, but it must be filled again behind it.
+    pub const fn spoiling(self) -> Cell {
+        Cell { spoils: true, ..self }
+    }
+
+    /// The same, but null replies are right.
+    pub const fn finding_nothing(self) -> Cell {
+        Cell { finds_nothing: true, ..self }
     }
 
     const fn main(self) -> Cell {
@@ -100,7 +145,7 @@ impl Cell {
         Cell { distribution, ..self }
     }
 
-    const fn on(self, data: Data) -> Cell {
+    const fn on(self, data: &'static Data) -> Cell {
         Cell { data, ..self }
     }
 
@@ -110,12 +155,17 @@ impl Cell {
 
     /// The generator's options for it, without those that the whole run sets.
     pub fn bench_args(&self) -> BenchArgs {
-        BenchArgs {
-            commands: CommandMix(vec![(self.command, 1.0)]),
+        let args = BenchArgs {
             pipeline: self.pipeline,
             distribution: self.distribution,
             value_bytes: ValueSizes::fixed(self.value_bytes),
             ..BenchArgs::default()
+        };
+        match self.requests {
+            Requests::Command(command) => BenchArgs { commands: CommandMix(vec![(command, 1.0)]), ..args },
+            Requests::Templates(texts) => {
+                BenchArgs { template: texts.iter().map(|&text| text.to_owned()).collect(), ..args }
+            }
         }
     }
 
@@ -128,7 +178,7 @@ impl Cell {
 
     /// Whether the echo loop, which has no data, can stand beside it: the main cells with one I/O thread.
     pub fn suits_echo(&self) -> bool {
-        self.main && matches!(self.command, Command::Get | Command::Set)
+        self.main && matches!(self.requests, Requests::Command(Command::Get | Command::Set))
     }
 }
 
@@ -147,29 +197,11 @@ pub const CELLS: &[Cell] = &[
     Cell::new("mset10-p16", Command::Mset10, 16),
     Cell::new("setrange-p16", Command::Setrange, 16),
     Cell::new("setbit-p16", Command::Setbit, 16),
-    Cell { value_bytes: 8, spoils: true, ..Cell::new("append-p16", Command::Append, 16) },
-    Cell::new("incr-p16", Command::Incr, 16).on(Data::Counters),
-    Cell { spoils: true, ..Cell::new("pfadd-p16", Command::Pfadd, 16).on(Data::Sketches) },
+    Cell { value_bytes: 8, ..Cell::new("append-p16", Command::Append, 16).spoiling() },
+    Cell::new("incr-p16", Command::Incr, 16).on(COUNTERS),
+    Cell::new("pfadd-p16", Command::Pfadd, 16).on(SKETCHES).spoiling(),
     Cell::new("get-p16-shared-1-thread", Command::Get, 16).shared(1),
     Cell::new("set-p16-shared-1-thread", Command::Set, 16).shared(1),
     Cell::new("get-p16-shared-2-threads", Command::Get, 16).shared(2),
     Cell::new("set-p16-shared-2-threads", Command::Set, 16).shared(2),
 ];
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn names_are_unique_and_every_cell_can_run() {
-        let names: HashSet<&str> = CELLS.iter().map(|cell| cell.name).collect();
-        assert_eq!(names.len(), CELLS.len());
-        for cell in CELLS {
-            cell.bench_args().check().expect(cell.name);
-            let (request_bytes, reply_bytes) = cell.message_bytes().expect(cell.name);
-            assert!(request_bytes > 0 && (reply_bytes > 0 || !cell.suits_echo()), "{}", cell.name);
-        }
-    }
-}

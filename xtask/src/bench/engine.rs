@@ -1,4 +1,4 @@
-//! `cargo xtask bench engine`: the engine's table of goals, measured beside its rivals.
+//! A whole comparison: its options, the order of samples, the results.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -6,18 +6,15 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
-    cells::{CELLS, Cell},
+    cells::Cell,
     measure::{self, Setup},
-    memory, proc,
+    plan::Plan,
+    proc,
     results::Results,
     servers::{Binary, Kind, Server, Start},
-    stall,
 };
 
-/// Name under which `--only` knows the stalls.
-const STALLS: &str = "stall";
-
-/// Options of `bench engine`. Servers come from the variables BRASA, VALKEY_SERVER, REDIS_SERVER and KEVY, or from
+/// Options of a comparison. Servers come from the variables BRASA, VALKEY_SERVER, REDIS_SERVER and KEVY, or from
 /// PATH; Brasa from the release build. Missing ones are left out with a line that says so.
 #[derive(Args, Clone, Debug)]
 pub struct EngineArgs {
@@ -25,12 +22,12 @@ pub struct EngineArgs {
     #[arg(long)]
     quick: bool,
 
-    /// Only what contains one of these words: get, p16, memory, memory-16-64, stall
+    /// Only what contains one of these words, say get, p16, memory, stall (--list names all)
     #[arg(long, value_delimiter = ',', value_name = "WORD,...")]
     only: Vec<String>,
 
     /// Only these servers: brasa, brasa-epoll, brasa-io_uring, valkey, redis, kevy, echo-epoll, echo-io_uring
-    /// [default: all but the second and third]
+    /// [default: for `engine` all but the second and third, for `types` brasa and valkey]
     #[arg(long, value_delimiter = ',', value_name = "SERVER,...")]
     servers: Vec<String>,
 
@@ -104,26 +101,16 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    fn wants(&self, name: &str) -> bool {
+    fn wants(&self, plan: &Plan, name: &str) -> bool {
         // The full name of one cell is not meant for others that begin like it: get-p1 and get-p16.
-        let is_name = |word: &str| {
-            CELLS.iter().any(|cell| cell.name == word)
-                || memory::SCENARIOS.iter().any(|scenario| scenario.name == word)
+        let meant = |word: &String| {
+            if plan.names().any(|other| other == word) { name == word } else { name.contains(word.as_str()) }
         };
-        let meant = |word: &String| if is_name(word) { name == word } else { name.contains(word.as_str()) };
         self.only.is_empty() || self.only.iter().any(meant)
     }
 
-    fn cells(&self) -> Vec<&'static Cell> {
-        CELLS.iter().filter(|cell| self.wants(cell.name) && (cell.main || !self.quick)).collect()
-    }
-
-    fn scenarios(&self) -> Vec<&'static memory::Scenario> {
-        memory::SCENARIOS.iter().filter(|scenario| self.wants(scenario.name) && !self.quick).collect()
-    }
-
-    fn stalls(&self) -> bool {
-        self.wants(STALLS) && !self.quick
+    fn cells(&self, plan: &Plan) -> Vec<&'static Cell> {
+        plan.cells.iter().filter(|cell| self.wants(plan, cell.name) && (cell.main || !self.quick)).collect()
     }
 
     fn setup(&self) -> Setup {
@@ -133,6 +120,7 @@ impl EngineArgs {
             connections: self.connections,
             seconds: self.seconds.unwrap_or(if self.quick { 1.0 } else { 2.0 }),
             warm_up: self.warm_up,
+            stall_keys: self.stall_keys,
             steal_percent_max: self.steal_percent_max,
             others_percent_max: self.others_percent_max,
             patience_s: self.patience,
@@ -142,33 +130,29 @@ impl EngineArgs {
         }
     }
 
-    fn file_name(&self) -> String {
+    fn file_name(&self, plan: &Plan) -> String {
         let set = if !self.only.is_empty() {
-            format!("engine-{}", self.only.join("-"))
+            format!("{}-{}", plan.name, self.only.join("-"))
         } else if self.quick {
-            "engine-quick".to_owned()
+            format!("{}-quick", plan.name)
         } else {
-            "engine".to_owned()
+            plan.name.to_owned()
         };
         self.name.clone().unwrap_or(set)
     }
 }
 
-/// Measures what `args` select, prints tables and writes the result files.
-pub fn run(args: EngineArgs) -> Result<()> {
+/// Measures what `args` select of `plan`, prints tables and writes the result files.
+pub fn run(args: EngineArgs, plan: &Plan) -> Result<()> {
     if args.list {
-        CELLS.iter().for_each(|cell| println!("{}", cell.name));
-        memory::SCENARIOS.iter().for_each(|scenario| println!("{}", scenario.name));
-        println!("{STALLS}");
+        plan.names().for_each(|name| println!("{name}"));
         return Ok(());
     }
     ensure!(args.server_core != args.load_core, "server and load need different cores");
-    let (cells, scenarios) = (args.cells(), args.scenarios());
-    ensure!(
-        !cells.is_empty() || !scenarios.is_empty() || args.stalls(),
-        "nothing is called {}: see --list",
-        args.only.join(", ")
-    );
+    let cells = args.cells(plan);
+    let parts: Vec<_> =
+        plan.parts.iter().filter(|part| args.wants(plan, part.name()) && !args.quick).collect();
+    ensure!(!cells.is_empty() || !parts.is_empty(), "nothing is called {}: see --list", args.only.join(", "));
     let setup = args.setup();
     if setup.nice != 0
         && let Some(success) = proc::in_own_session()?
@@ -176,8 +160,8 @@ pub fn run(args: EngineArgs) -> Result<()> {
         ensure!(success, "the benchmark failed");
         return Ok(());
     }
-    let mut results = Results::new(&setup);
-    let binaries = find(&args, &mut results)?;
+    let mut results = Results::new(&setup, plan);
+    let binaries = find(&args, plan, &mut results)?;
     results.binaries = binaries.clone();
     proc::pin(std::process::id(), &[args.load_core])?;
     if setup.nice != 0 {
@@ -186,43 +170,31 @@ pub fn run(args: EngineArgs) -> Result<()> {
     }
 
     throughput(&args, &setup, &cells, &binaries, &mut results);
-    for scenario in scenarios {
-        for (binary, port) in with_ports(&args, &binaries) {
-            println!("{} {}", scenario.name, binary.kind.name());
-            match memory::run(binary, scenario, port, &setup) {
-                Ok(rows) => results.memory.extend(rows),
-                Err(error) => results.note(format!("{} {}: {error:#}", scenario.name, binary.kind.name())),
+    for part in parts {
+        for binary in binaries.iter().filter(|binary| !binary.kind.is_echo()) {
+            println!("{} {}", part.name(), binary.kind.name());
+            if let Err(error) = part.run(binary, args.base_port, &setup, &mut results) {
+                results.note(format!("{} {}: {error:#}", part.name(), binary.kind.name()));
             }
-        }
-    }
-    if args.stalls() {
-        for (binary, port) in with_ports(&args, &binaries) {
-            println!("{STALLS} {}", binary.kind.name());
-            let mut notes = Vec::new();
-            let mut report = stall::Report { rows: &mut results.stalls, notes: &mut notes };
-            if let Err(error) = stall::run(binary, port, args.stall_keys, &setup, &mut report) {
-                notes.push(format!("{STALLS} {}: {error:#}", binary.kind.name()));
-            }
-            notes.into_iter().for_each(|note| results.note(note));
         }
     }
 
     print!("\n{}", results.markdown());
     if !args.no_write {
-        let paths = results.write(&args.file_name()).context("cannot write the results")?;
+        let paths = results.write(&args.file_name(plan)).context("cannot write the results")?;
         println!("\nwritten: {}", paths.join(" "));
     }
     Ok(())
 }
 
 /// The servers asked for that exist, in the order of a round.
-fn find(args: &EngineArgs, results: &mut Results) -> Result<Vec<Binary>> {
+fn find(args: &EngineArgs, plan: &Plan, results: &mut Results) -> Result<Vec<Binary>> {
     for name in &args.servers {
         ensure!(Kind::ALL.iter().any(|kind| kind.name() == name), "no server is called '{name}'");
     }
     let mut binaries = Vec::new();
     let asked = |kind: &Kind| match &args.servers[..] {
-        [] => Kind::DEFAULT.contains(kind),
+        [] => plan.servers.contains(kind),
         names => names.iter().any(|name| name == kind.name()),
     };
     for kind in Kind::ALL.iter().copied().filter(asked) {
@@ -236,12 +208,6 @@ fn find(args: &EngineArgs, results: &mut Results) -> Result<Vec<Binary>> {
     }
     ensure!(!binaries.is_empty(), "no server was found");
     Ok(binaries)
-}
-
-/// Every server that holds data, with the port it uses when alone.
-fn with_ports<'a>(args: &EngineArgs, binaries: &'a [Binary]) -> impl Iterator<Item = (&'a Binary, u16)> {
-    let base_port = args.base_port;
-    binaries.iter().filter(|binary| !binary.kind.is_echo()).map(move |binary| (binary, base_port))
 }
 
 /// Takes all samples: cell by cell, in each round one server after the other.
@@ -304,7 +270,7 @@ fn one(
 ) -> Result<measure::Sample> {
     // An echo loop is made for one length of requests and replies.
     if binary.kind.is_echo()
-        && running.get(&binary.kind).is_some_and(|echo| echo.holds != Some(cell.command.name()))
+        && running.get(&binary.kind).is_some_and(|echo| echo.holds != Some(cell.requests.name()))
     {
         running.remove(&binary.kind);
     }
@@ -323,7 +289,7 @@ fn one(
                 },
             )?);
             if binary.kind.is_echo() {
-                server.holds = Some(cell.command.name());
+                server.holds = Some(cell.requests.name());
             }
             server
         }

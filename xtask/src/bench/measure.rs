@@ -24,6 +24,8 @@ const QUIET: Duration = Duration::from_millis(200);
 pub struct Setup {
     /// Number of keys.
     pub keys: u64,
+    /// Number of keys of the stall phases.
+    pub stall_keys: u64,
     /// Seed of all random choices.
     pub seed: u64,
     /// Connections of the load.
@@ -94,8 +96,8 @@ pub struct Sample {
 }
 
 /// Makes sure that the server holds `data`.
-fn prepare(server: &mut Server, data: Data, setup: &Setup) -> Result<()> {
-    if server.holds == Some(data.name()) {
+fn prepare(server: &mut Server, data: &Data, setup: &Setup) -> Result<()> {
+    if server.holds == Some(data.name) {
         return Ok(());
     }
     server.holds = None;
@@ -104,16 +106,25 @@ fn prepare(server: &mut Server, data: Data, setup: &Setup) -> Result<()> {
     if client.call(&["FLUSHALL", "SYNC"]).is_err() {
         client.call(&["FLUSHALL"])?;
     }
+    fill(server, data, setup)?;
+    server.holds = Some(data.name);
+    Ok(())
+}
+
+/// Writes `data` into an empty server.
+pub fn fill(server: &Server, data: &Data, setup: &Setup) -> Result<()> {
+    let args = data.bench_args(setup.bench_args(server.port, BenchArgs::default()));
     loadgen::fill(&BenchArgs {
-        load_template: data.template().map(str::to_owned),
+        load_template: data.template.map(str::to_owned),
         value_bytes: ValueSizes::fixed(VALUE_BYTES),
-        ..setup.bench_args(server.port, BenchArgs::default())
+        ..args
     })
     .with_context(|| format!("filling {}", server.kind.name()))?;
+    let mut client = server.client()?;
     let keys = client.number(&["DBSIZE"])?;
-    ensure!(keys == setup.keys, "{} holds {keys} keys after filling {}", server.kind.name(), setup.keys);
-    server.holds = Some(data.name());
-    Ok(())
+    let expected = data.size.map_or(setup.keys, |(keys, _)| keys);
+    ensure!(keys == expected, "{} holds {keys} keys after filling {expected}", server.kind.name());
+    data.extra.iter().try_for_each(|words| client.call(words).map(drop))
 }
 
 impl Sample {
@@ -165,7 +176,7 @@ fn wait_until_quiet(setup: &Setup) -> Result<()> {
 }
 
 fn attempt_once(server: &mut Server, cell: &Cell, round: usize, setup: &Setup) -> Result<Sample> {
-    let args = setup.bench_args(server.port, cell.bench_args());
+    let args = cell.data.bench_args(setup.bench_args(server.port, cell.bench_args()));
     let both = [setup.server_core, setup.load_core];
     let (pid, own) = (server.pid(), std::process::id());
     let edge =
@@ -182,7 +193,7 @@ fn attempt_once(server: &mut Server, cell: &Cell, round: usize, setup: &Setup) -
         bail!("{count} error replies: {text}");
     }
     ensure!(report.operations > 0 && report.unanswered == 0, "{} requests got no reply", report.unanswered);
-    ensure!(report.nulls == 0, "{} keys were missing", report.nulls);
+    ensure!(report.nulls == 0 || cell.finds_nothing, "{} keys were missing", report.nulls);
     let server_ns = end.0 - begin.0;
     let cpu_us = server_ns as f64 / 1e3;
     Ok(Sample {

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use loadgen::{BenchArgs, args::ValueSizes, distribution::Distribution};
 
 use super::{
-    measure::Setup,
+    cells::Data,
+    measure::{self, Setup},
     proc,
     servers::{Binary, Kind, Server, Start},
 };
@@ -29,21 +30,21 @@ pub struct Scenario {
     refill: Option<&'static str>,
 }
 
-/// All scenarios. `memory-16-192` is what the refill of `memory-churn` would take without its past.
-pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "memory-idle", sizes: "", ttl_s: None, refill: None },
-    Scenario { name: "memory-16-64", sizes: "64", ttl_s: None, refill: None },
-    Scenario { name: "memory-16-64-ttl", sizes: "64", ttl_s: Some(86_400), refill: None },
-    Scenario { name: "memory-16-1024", sizes: "1024", ttl_s: None, refill: None },
-    Scenario {
-        name: "memory-mixed",
-        sizes: "16:0.25,64:0.35,200:0.2,500:0.15,1500:0.05",
-        ttl_s: None,
-        refill: None,
-    },
-    Scenario { name: "memory-16-192", sizes: "192", ttl_s: None, refill: None },
-    Scenario { name: "memory-churn", sizes: "64", ttl_s: None, refill: Some("192") },
-];
+/// An empty node.
+pub const IDLE: Scenario = Scenario { name: "memory-idle", sizes: "", ttl_s: None, refill: None };
+/// The goal's scenario.
+pub const FIXED: Scenario = Scenario { name: "memory-16-64", sizes: "64", ..IDLE };
+/// With lifetimes.
+pub const WITH_TTL: Scenario = Scenario { name: "memory-16-64-ttl", ttl_s: Some(86_400), ..FIXED };
+/// Larger values.
+pub const KIBIBYTE: Scenario = Scenario { name: "memory-16-1024", sizes: "1024", ..IDLE };
+/// Values of several sizes.
+pub const MIXED: Scenario =
+    Scenario { name: "memory-mixed", sizes: "16:0.25,64:0.35,200:0.2,500:0.15,1500:0.05", ..IDLE };
+/// What the refill of [`CHURN`] would take without its past.
+pub const AS_REFILLED: Scenario = Scenario { name: "memory-16-192", sizes: "192", ..IDLE };
+/// Nine tenths deleted and all written anew, three times as large.
+pub const CHURN: Scenario = Scenario { name: "memory-churn", refill: Some("192"), ..FIXED };
 
 /// One line of the memory table.
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ pub fn run(binary: &Binary, scenario: &Scenario, port: u16, setup: &Setup) -> Re
         return Ok(rows);
     };
     let delete = BenchArgs {
-        template: Some("DEL __key__".to_owned()),
+        template: vec!["DEL __key__".to_owned()],
         distribution: Distribution::Uniform,
         requests: Some((setup.keys as f64 * DELETES_PER_KEY) as u64),
         pipeline: 16,
@@ -136,6 +137,26 @@ pub fn run(binary: &Binary, scenario: &Scenario, port: u16, setup: &Setup) -> Re
     Ok(rows)
 }
 
+/// Bytes per element of the collections in `data`, on a fresh server; what the keys take is in them.
+pub fn of_elements(binary: &Binary, data: &Data, port: u16, setup: &Setup) -> Result<Row> {
+    let (keys, elements) = data.size.context("no collections")?;
+    let server = Server::start(
+        binary,
+        Start { port, io_threads: 1, cores: &[setup.server_core], echo_bytes: (0, 0) },
+    )?;
+    let empty = usage(&server)?;
+    measure::fill(&server, data, setup)?;
+    let now = usage(&server)?;
+    Ok(Row {
+        scenario: data.name.to_owned(),
+        server: binary.kind,
+        keys: keys * elements,
+        payload_bytes: data.element_bytes as f64,
+        rss_bytes: (empty.0, now.0),
+        used_bytes: empty.1.zip(now.1),
+    })
+}
+
 fn mean(sizes: &ValueSizes) -> f64 {
     let total: f64 = sizes.0.iter().map(|&(_, share)| share).sum();
     sizes.0.iter().map(|&(value_bytes, share)| value_bytes as f64 * share / total).sum()
@@ -147,7 +168,7 @@ mod tests {
 
     #[test]
     fn sizes_parse_and_average() {
-        for scenario in SCENARIOS.iter().filter(|scenario| !scenario.sizes.is_empty()) {
+        for scenario in [FIXED, WITH_TTL, KIBIBYTE, MIXED, AS_REFILLED, CHURN] {
             scenario.sizes.parse::<ValueSizes>().expect(scenario.name);
         }
         assert!((mean(&"64:3,1024:1".parse().expect("sizes")) - 304.0).abs() < 1e-9);

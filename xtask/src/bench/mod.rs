@@ -8,20 +8,27 @@ use clap::Subcommand;
 mod cells;
 mod echo;
 mod engine;
+mod handover;
+mod huge;
 mod measure;
 mod memory;
 mod pinger;
+mod plan;
 mod proc;
+mod redis_benchmark;
 mod resp;
 mod results;
 mod servers;
 mod stall;
+mod types;
 
 /// The measurements.
 #[derive(Subcommand)]
 pub enum Bench {
     /// Brasa, valkey, redis, kevy and a bare echo loop: CPU per operation, throughput, latency, memory, stalls
     Engine(engine::EngineArgs),
+    /// Collections beside valkey: CPU per operation, throughput, memory per element, other clients' waits
+    Types(engine::EngineArgs),
     /// Run the load generator alone against a server that is up (as `brasa bench` does)
     Load(loadgen::BenchArgs),
     /// The bare request and reply loop that `engine` measures as the physical limit
@@ -32,7 +39,8 @@ pub enum Bench {
 /// Runs one of them.
 pub fn run(bench: Bench) -> anyhow::Result<()> {
     match bench {
-        Bench::Engine(args) => engine::run(args),
+        Bench::Engine(args) => engine::run(args, plan::ENGINE),
+        Bench::Types(args) => engine::run(args, plan::TYPES),
         Bench::Echo(args) => echo::run(&args),
         Bench::Load(args) => {
             let report = loadgen::run(&args)?;

@@ -12,9 +12,12 @@ use anyhow::Result;
 use loadgen::report::{Latency, quoted};
 
 use super::{
+    handover,
     measure::{Sample, Setup},
     memory,
+    plan::Plan,
     proc::{Machine, core_list},
+    redis_benchmark,
     servers::{Binary, Kind},
     stall,
 };
@@ -36,6 +39,8 @@ pub fn target_dir() -> PathBuf {
 /// Everything that a run found.
 pub struct Results {
     setup: Setup,
+    title: String,
+    subject: &'static str,
     machine: Machine,
     date: String,
     command_line: String,
@@ -43,6 +48,10 @@ pub struct Results {
     pub binaries: Vec<Binary>,
     /// Throughput samples.
     pub samples: Vec<Sample>,
+    /// What redis-benchmark saw.
+    pub redis_benchmark: Vec<redis_benchmark::Row>,
+    /// Blocked clients that were served.
+    pub handovers: Vec<handover::Row>,
     /// Memory rows.
     pub memory: Vec<memory::Row>,
     /// Stall rows.
@@ -52,16 +61,20 @@ pub struct Results {
 
 impl Results {
     /// Empty results of a run that starts now.
-    pub fn new(setup: &Setup) -> Results {
+    pub fn new(setup: &Setup, plan: &Plan) -> Results {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let arguments: Vec<String> = env::args().skip(1).collect();
         Results {
             setup: setup.clone(),
+            title: format!("{}{} benchmark", plan.name[..1].to_uppercase(), &plan.name[1..]),
+            subject: plan.subject,
             machine: Machine::read(),
             date: date_of(since.as_secs() / 86_400),
             command_line: format!("cargo xtask {}", arguments.join(" ")),
             binaries: Vec::new(),
             samples: Vec::new(),
+            redis_benchmark: Vec::new(),
+            handovers: Vec::new(),
             memory: Vec::new(),
             stalls: Vec::new(),
             notes: Vec::new(),
@@ -92,6 +105,8 @@ impl Results {
         let mut out = String::new();
         self.head(&mut out).expect("writing to a string");
         self.throughput_table(&mut out).expect("writing to a string");
+        self.redis_benchmark_table(&mut out).expect("writing to a string");
+        self.handover_table(&mut out).expect("writing to a string");
         self.memory_table(&mut out).expect("writing to a string");
         self.stall_table(&mut out).expect("writing to a string");
         if !self.notes.is_empty() {
@@ -103,7 +118,7 @@ impl Results {
 
     fn head(&self, out: &mut String) -> std::fmt::Result {
         let (machine, setup) = (&self.machine, &self.setup);
-        writeln!(out, "# Engine benchmark, {}\n", self.date)?;
+        writeln!(out, "# {}, {}\n", self.title, self.date)?;
         writeln!(out, "- Command: `{}`, seed {}", self.command_line, setup.seed)?;
         writeln!(
             out,
@@ -120,9 +135,9 @@ impl Results {
         }
         writeln!(
             out,
-            "- {} keys of 16 B, values of 64 B, {} connections; server on core {}, load on core {}, but in cells named \
+            "- {}; {} connections; server on core {}, load on core {}, but in cells named \
              `shared`, where both use cores {}. Samples of {} s after {} s of warm-up, repeated above {}% steal or {}% of other processes; niceness {}",
-            setup.keys,
+            self.subject,
             setup.connections,
             setup.server_core,
             setup.load_core,
@@ -200,13 +215,73 @@ impl Results {
         Ok(())
     }
 
+    fn redis_benchmark_table(&self, out: &mut String) -> std::fmt::Result {
+        if self.redis_benchmark.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\n## Under redis-benchmark\n\nOne sample each, its start included; it is the limit where servers show \
+             the same throughput.\n\n| cell | server | CPU us/op | CPU ratio | ops/s | p50 us | p99 us |\n\
+             |---|---|--:|--:|--:|--:|--:|"
+        )?;
+        let mut rows: Vec<_> = self.redis_benchmark.iter().collect();
+        let order =
+            |row: &redis_benchmark::Row| self.redis_benchmark.iter().position(|first| first.cell == row.cell);
+        rows.sort_by_key(|row| (order(row), row.server));
+        for row in &rows {
+            let mut same = rows.iter().filter(|other| other.cell == row.cell);
+            let reference = same.find(|other| other.server == REFERENCE);
+            let ratio = reference.map_or(f64::NAN, |other| row.cpu_us_per_op / other.cpu_us_per_op);
+            let (cell, server) = (&row.cell, row.server.name());
+            writeln!(
+                out,
+                "| {cell} | {server} | {:.3} | {ratio:.2} | {:.0} | {:.0} | {:.0} |",
+                row.cpu_us_per_op, row.ops_per_s, row.p50_us, row.p99_us
+            )?;
+        }
+        Ok(())
+    }
+
+    fn handover_table(&self, out: &mut String) -> std::fmt::Result {
+        if self.handovers.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\n## BLPOP hand-over\n\nPairs of clients: one waits in BLPOP, the other sends LPUSH; a hand-over is both \
+             commands. Latency from the push being sent to the waiting client's reply.\n\n\
+             | pairs | server | CPU us | CPU ratio | hand-overs/s | p50 us | p99 us | p99.9 us |\n\
+             |--:|---|--:|--:|--:|--:|--:|--:|"
+        )?;
+        let mut rows: Vec<_> = self.handovers.iter().collect();
+        rows.sort_by_key(|row| (row.pairs, row.server));
+        for row in &rows {
+            let mut same = rows.iter().filter(|other| other.pairs == row.pairs);
+            let reference = same.find(|other| other.server == REFERENCE);
+            writeln!(
+                out,
+                "| {} | {} | {:.2} | {:.2} | {:.0} | {:.1} | {:.1} | {:.1} |",
+                row.pairs,
+                row.server.name(),
+                row.cpu_us,
+                reference.map_or(f64::NAN, |other| row.cpu_us / other.cpu_us),
+                row.per_s,
+                row.latency.p50_us,
+                row.latency.p99_us,
+                row.latency.p999_us,
+            )?;
+        }
+        Ok(())
+    }
+
     fn memory_table(&self, out: &mut String) -> std::fmt::Result {
         if self.memory.is_empty() {
             return Ok(());
         }
         writeln!(
             out,
-            "\n## Memory\n\nBytes per key beyond the empty server's; overhead is what remains without the bytes of \
+            "\n## Memory\n\nBytes per key (per element where a scenario is a type and a number of elements) beyond the empty server's; overhead is what remains without the bytes of \
              key and value.\n"
         )?;
         writeln!(
@@ -308,6 +383,27 @@ impl Results {
                 sample.report.to_json()
             )
         });
+        let redis_benchmark = self.redis_benchmark.iter().map(|row| {
+            format!(
+                r#"{{"cell":{},"server":{},"cpu_us_per_op":{:.5},"ops_per_s":{:.1},"p50_us":{:.1},"p99_us":{:.1}}}"#,
+                quoted(&row.cell),
+                quoted(row.server.name()),
+                row.cpu_us_per_op,
+                row.ops_per_s,
+                row.p50_us,
+                row.p99_us
+            )
+        });
+        let handovers = self.handovers.iter().map(|row| {
+            format!(
+                r#"{{"pairs":{},"server":{},"cpu_us":{:.4},"per_s":{:.1},"latency":{}}}"#,
+                row.pairs,
+                quoted(row.server.name()),
+                row.cpu_us,
+                row.per_s,
+                latency_json(&row.latency)
+            )
+        });
         let memory = self.memory.iter().map(|row| {
             format!(
                 r#"{{"scenario":{},"server":{},"keys":{},"payload_bytes":{:.1},"rss_bytes":{},"used_bytes":{}}}"#,
@@ -322,7 +418,7 @@ impl Results {
         let stalls = self.stalls.iter().map(|row| {
             format!(
                 r#"{{"phase":{},"server":{},"seconds":{:.1},"keys":{},"evicted":{},"server_delayed_ms":{:.1},"steal_percent":{:.2},"ping":{},"late":{}}}"#,
-                quoted(row.phase),
+                quoted(&row.phase),
                 quoted(row.server.name()),
                 row.seconds,
                 row.keys,
@@ -335,7 +431,7 @@ impl Results {
         });
         format!(
             "{{\n\"date\":{},\n\"command\":{},\n\"seed\":{},\n\"machine\":{{\"cpu\":{},\"processors\":{},\"memory_bytes\":{},\
-             \"kernel\":{},\"congestion_control\":{}}},\n\"servers\":{},\n\"samples\":{},\n\"memory\":{},\n\"stalls\":{},\n\
+             \"kernel\":{},\"congestion_control\":{}}},\n\"servers\":{},\n\"samples\":{},\n\"redis_benchmark\":{},\n\"handovers\":{},\n\"memory\":{},\n\"stalls\":{},\n\
              \"notes\":{}\n}}\n",
             quoted(&self.date),
             quoted(&self.command_line),
@@ -347,6 +443,8 @@ impl Results {
             quoted(&machine.congestion_control),
             list(servers.collect()),
             list(samples.collect()),
+            list(redis_benchmark.collect()),
+            list(handovers.collect()),
             list(memory.collect()),
             list(stalls.collect()),
             list(self.notes.iter().map(|note| quoted(note)).collect())

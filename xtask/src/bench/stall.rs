@@ -33,7 +33,7 @@ const EXPIRE_S_MAX: u64 = 60;
 #[derive(Clone, Debug)]
 pub struct Row {
     /// What went on: grow, evict, expire.
-    pub phase: &'static str,
+    pub phase: String,
     /// The server.
     pub server: Kind,
     /// How long it went on.
@@ -59,7 +59,8 @@ pub struct Report<'a> {
 }
 
 /// Runs all phases on a fresh server.
-pub fn run(binary: &Binary, port: u16, keys: u64, setup: &Setup, report: &mut Report<'_>) -> Result<()> {
+pub fn run(binary: &Binary, port: u16, setup: &Setup, report: &mut Report<'_>) -> Result<()> {
+    let keys = setup.stall_keys;
     let (server_cores, load_cores) = setup.cores(Place::Apart);
     let start = Start { port, io_threads: 1, cores: &server_cores, echo_bytes: (0, 0) };
     let server = Server::start(binary, start)?;
@@ -118,12 +119,13 @@ pub fn run(binary: &Binary, port: u16, keys: u64, setup: &Setup, report: &mut Re
 }
 
 /// Does `work` while a pinger runs.
-fn phase<T>(
-    phase: &'static str,
+pub fn phase<T>(
+    phase: impl Into<String>,
     server: &Server,
     setup: &Setup,
     work: impl FnOnce() -> Result<T>,
 ) -> Result<Row> {
+    let phase = phase.into();
     let both = [setup.server_core, setup.load_core];
     let edge = || anyhow::Ok((proc::scheduled(server.pid())?.delayed_ns, Ticks::now(&both)?));
     let pinger = Pinger::start(server.port)?;

@@ -1,0 +1,145 @@
+//! What the comparisons consist of.
+
+use anyhow::Result;
+
+use super::{
+    cells::{CELLS, Cell, Data},
+    handover, huge,
+    measure::Setup,
+    memory, redis_benchmark,
+    results::Results,
+    servers::{Binary, Kind},
+    stall, types,
+};
+
+/// One comparison.
+pub struct Plan {
+    /// First word of the title, and of the names of result files.
+    pub name: &'static str,
+    /// What servers hold, for the head of the report.
+    pub subject: &'static str,
+    /// Those that run when none is named.
+    pub servers: &'static [Kind],
+    /// The throughput table.
+    pub cells: &'static [Cell],
+    /// What follows it, each server after server.
+    pub parts: &'static [Part],
+}
+
+/// A measurement that is no sample of the throughput table; each starts its servers itself.
+pub enum Part {
+    /// The rival's own load generator on the main cells.
+    RedisBenchmark,
+    /// Bytes per key.
+    Memory(&'static memory::Scenario),
+    /// Pings while keys grow, are evicted and expire.
+    Stalls,
+    /// Bytes per element.
+    Elements(&'static Data),
+    /// Blocked clients that are served.
+    HandOver,
+    /// Pings while a client reads one huge value, by this command, again and again.
+    Read(&'static Data, &'static str),
+    /// Pings while one huge value is deleted.
+    Delete(&'static Data),
+}
+
+impl Part {
+    /// Name for `--only`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Part::RedisBenchmark => "redis-benchmark",
+            Part::Memory(scenario) => scenario.name,
+            Part::Stalls => "stall",
+            Part::Elements(_) => "elements",
+            Part::HandOver => "blpop",
+            Part::Read(..) => "read",
+            Part::Delete(_) => "delete",
+        }
+    }
+
+    /// Measures one server, which it starts on `port`, and adds to the results what it found.
+    pub fn run(&self, binary: &Binary, port: u16, setup: &Setup, results: &mut Results) -> Result<()> {
+        match self {
+            Part::RedisBenchmark => redis_benchmark::run(binary, port, setup, results),
+            Part::Memory(scenario) => {
+                memory::run(binary, scenario, port, setup).map(|rows| results.memory.extend(rows))
+            }
+            Part::Stalls => {
+                let mut notes = Vec::new();
+                let mut report = stall::Report { rows: &mut results.stalls, notes: &mut notes };
+                let outcome = stall::run(binary, port, setup, &mut report);
+                notes.into_iter().for_each(|note| results.note(note));
+                outcome
+            }
+            Part::Elements(data) => {
+                memory::of_elements(binary, data, port, setup).map(|row| results.memory.push(row))
+            }
+            Part::HandOver => handover::run(binary, port, setup).map(|rows| results.handovers.extend(rows)),
+            Part::Read(data, request) => {
+                huge::read(binary, data, request, port, setup).map(|row| results.stalls.push(row))
+            }
+            Part::Delete(data) => huge::delete(binary, data, port, setup).map(|row| results.stalls.push(row)),
+        }
+    }
+}
+
+impl Plan {
+    /// Everything that can be named.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let mut names: Vec<&str> = self.cells.iter().map(|cell| cell.name).collect();
+        names.extend(self.parts.iter().map(Part::name));
+        names.dedup();
+        names.into_iter()
+    }
+}
+
+/// `bench engine`: the engine's table of goals.
+pub const ENGINE: &Plan = &Plan {
+    name: "engine",
+    subject: "1M keys of 16 B, values of 64 B, where nothing else is said",
+    servers: Kind::DEFAULT,
+    cells: CELLS,
+    parts: &[
+        Part::RedisBenchmark,
+        Part::Memory(&memory::IDLE),
+        Part::Memory(&memory::FIXED),
+        Part::Memory(&memory::WITH_TTL),
+        Part::Memory(&memory::KIBIBYTE),
+        Part::Memory(&memory::MIXED),
+        Part::Memory(&memory::AS_REFILLED),
+        Part::Memory(&memory::CHURN),
+        Part::Stalls,
+    ],
+};
+
+/// `bench types`: the collections.
+pub const TYPES: &Plan = &Plan {
+    name: "types",
+    subject: "collections of the number of elements that a name ends with, one million elements in all; lists, sets and \
+              sorted sets of 16 B members, hashes of 10 B fields with 16 B values, streams of one field with 16 B",
+    servers: &[Kind::Brasa, Kind::Valkey],
+    cells: types::CELLS,
+    parts: types::PARTS,
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_cell_can_run() {
+        for plan in [ENGINE, TYPES] {
+            let names: HashSet<&str> = plan.names().collect();
+            assert_eq!(names.len(), plan.names().count(), "{}", plan.name);
+            for cell in plan.cells {
+                let args = cell.data.bench_args(cell.bench_args());
+                args.check().expect(cell.name);
+                let (request_bytes, reply_bytes) = cell.message_bytes().expect(cell.name);
+                assert!(request_bytes > 0 && (reply_bytes > 0 || !cell.suits_echo()), "{}", cell.name);
+            }
+        }
+    }
+}

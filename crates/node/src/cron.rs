@@ -9,8 +9,10 @@ use crate::node::{Node, used_memory_bytes};
 use crate::pause::Paused;
 use crate::state::ThreadState;
 
-/// Commands per second below which a thread has time to give memory back.
-const QUIET_OPS: f64 = 2000.0;
+/// Share of a processor below which a thread is so idle that memory may be given back.
+const QUIET_SHARE: f64 = 0.1;
+/// Share below which hardly anybody can notice a wait of some milliseconds.
+const IDLE_SHARE: f64 = 0.02;
 /// The longest that active expiry keeps requests waiting.
 pub const EXPIRE_SLICE_NS: u64 = 500_000;
 /// Time per call for moving entries out of sparse slab pages, and buckets looked at between two looks at the clock.
@@ -61,9 +63,9 @@ pub fn run(
     state.stats.sample(moment.now_ms);
     if thread == 0 {
         if ticks % hz == 0 {
-            let quiet = state.stats.rates.ops < QUIET_OPS;
-            sys::keeper::set_quiet(quiet);
-            if quiet {
+            let cpu = state.stats.rates.cpu;
+            sys::keeper::set_idle(cpu < IDLE_SHARE);
+            if cpu < QUIET_SHARE {
                 give_back_memory();
             }
         }

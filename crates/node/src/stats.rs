@@ -172,6 +172,7 @@ pub struct Stats {
 pub struct Rates {
     last: (i64, u64, u64, u64),
     last_batches: (i64, u64, u64),
+    last_cpu: (i64, u64),
     /// Commands per second.
     pub ops: f64,
     /// Input bytes per second.
@@ -182,6 +183,8 @@ pub struct Rates {
     pub batches: f64,
     /// Mean duration of a batch, µs.
     pub batch_us: f64,
+    /// CPU time of the thread per second.
+    pub cpu: f64,
 }
 
 impl Rates {
@@ -198,6 +201,16 @@ impl Rates {
             }
         }
         self.last_batches = (now_ms, batches, busy_ticks);
+    }
+
+    /// Takes a sample of the thread's CPU time at `now_ms`.
+    pub fn sample_cpu(&mut self, now_ms: i64, cpu_ns: u64) {
+        let (then, ns) = self.last_cpu;
+        if then != 0 && now_ms > then {
+            let share = cpu_ns.saturating_sub(ns) as f64 / ((now_ms - then) as f64 * 1e6);
+            self.cpu += (share - self.cpu) / 4.0;
+        }
+        self.last_cpu = (now_ms, cpu_ns);
     }
 
     /// Takes a sample at `now_ms`.
@@ -237,6 +250,7 @@ impl Stats {
     pub fn sample(&mut self, now_ms: i64) {
         self.rates.sample(now_ms, self.total_commands, self.net_input_bytes, self.net_output_bytes);
         self.rates.sample_batches(now_ms, self.ticks, self.busy_ticks);
+        self.rates.sample_cpu(now_ms, sys::clock::thread_cpu_ns());
     }
 
     /// Time that commands took, in clock ticks.

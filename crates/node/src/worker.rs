@@ -23,8 +23,8 @@ impl Workers {
     pub fn start() -> std::io::Result<Self> {
         let (queue, work) = channel::<Work>();
         std::thread::Builder::new().name("brasa-worker".into()).spawn(move || {
-            // Where it shares a processor with an I/O thread, that one never waits long.
-            sys::thread::ask_for_short_slices();
+            // It may share a processor with an I/O thread.
+            sys::thread::compute_in_background();
             let mut heap = Heap::new();
             for job in work {
                 job(&mut heap);

@@ -3,7 +3,7 @@
 //!
 //! The first touch of a huge page and the return of free pages take from 0.3 to many milliseconds each. On an I/O thread
 //! every client would wait for them. Joining small pages makes those wait who touch them meanwhile: it is done when
-//! there is no demand for memory, and, where it takes longer than [`JOIN_UNNOTICED`], only in quiet times.
+//! there is no demand for memory, and, where it takes longer than [`JOIN_UNNOTICED`], only in idle times.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ const JOIN_UNNOTICED: Duration = Duration::from_micros(500);
 
 static KEEPER: OnceLock<Thread> = OnceLock::new();
 static PURGE: AtomicBool = AtomicBool::new(false);
-static QUIET: AtomicBool = AtomicBool::new(true);
+static IDLE: AtomicBool = AtomicBool::new(true);
 
 /// Starts the thread, once for the process. It lives as long as the process.
 pub fn start() -> std::io::Result<()> {
@@ -45,9 +45,14 @@ pub fn purge_soon() {
     wake();
 }
 
-/// Says whether there is little traffic, so that a wait of some milliseconds now and then does not matter.
-pub fn set_quiet(quiet: bool) {
-    QUIET.store(quiet, Ordering::Relaxed);
+/// Says whether there is next to no traffic, so that a wait of some milliseconds now and then does not matter.
+pub fn set_idle(idle: bool) {
+    IDLE.store(idle, Ordering::Relaxed);
+}
+
+/// Between two calls into the kernel: whoever waits for this processor gets it now and not at the end of the time slice.
+pub(crate) fn breathe() {
+    std::thread::yield_now();
 }
 
 /// What the thread knows.
@@ -69,7 +74,7 @@ impl Keeper {
 
     /// Makes one huge page of small ones. `false` when there is nothing to do now.
     fn join_one(&mut self) -> bool {
-        if self.join_took > JOIN_UNNOTICED && !QUIET.load(Ordering::Relaxed) {
+        if self.join_took > JOIN_UNNOTICED && !IDLE.load(Ordering::Relaxed) {
             return false;
         }
         let small = self.ahead.take_small().or_else(|| PAGES.take_small().map(|granule| granule.as_ptr()));

@@ -184,6 +184,7 @@ impl PageSource {
             b.addr().get() - a.addr().get() == PAGE_BYTES && b.addr().get() % GRANULE_BYTES != 0
         }) {
             release(run[0], run.len() * PAGE_BYTES);
+            crate::keeper::breathe();
             let mut state = self.lock();
             if run.len() == GRANULE_PAGES {
                 state.untouched.push(run[0]);
@@ -208,6 +209,7 @@ impl PageSource {
             match granule {
                 Some(granule) => {
                     populate_huge(granule.as_ptr());
+                    crate::keeper::breathe();
                     self.lock().ready.push(granule);
                 }
                 None => match map_region() {
@@ -241,6 +243,7 @@ impl PageSource {
         };
         for granule in &ready {
             release(*granule, GRANULE_BYTES);
+            crate::keeper::breathe();
         }
         self.lock().untouched.extend(ready);
     }
@@ -350,24 +353,30 @@ fn release(page: NonNull<u8>, bytes: usize) {
     let _ = unsafe { libc::madvise(page.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
 }
 
+/// Does `advice` to a granule that may become a huge page meanwhile, and not afterwards: the kernel's own thread
+/// (khugepaged) would join pages at times of its choosing, and keep everybody waiting who touches them.
+fn advise_while_huge(granule: *mut u8, advice: libc::c_int) -> bool {
+    // SAFETY: none of the advices changes contents; what is not mapped is an error and nothing else.
+    unsafe {
+        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_HUGEPAGE);
+        let done = libc::madvise(granule.cast(), GRANULE_BYTES, advice) == 0;
+        if done {
+            let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_NOHUGEPAGE);
+        }
+        done
+    }
+}
+
 /// Makes a granule that nobody has touched one huge page, if the kernel has one, and resident. Contents stay. Kernels
 /// before 5.14 leave it to the first touch.
 pub(crate) fn populate_huge(granule: *mut u8) {
-    // SAFETY: neither advice changes contents; what is not mapped is an error and nothing else.
-    unsafe {
-        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_HUGEPAGE);
-        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_POPULATE_WRITE);
-    }
+    advise_while_huge(granule, libc::MADV_POPULATE_WRITE);
 }
 
 /// Makes a huge page of a granule of small ones, whose contents stay; who touches it meanwhile waits. `false` when the
 /// kernel cannot (before 6.1) or has none.
 pub(crate) fn join_small(granule: *mut u8) -> bool {
-    // SAFETY: neither advice changes contents.
-    unsafe {
-        let _ = libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_HUGEPAGE);
-        libc::madvise(granule.cast(), GRANULE_BYTES, libc::MADV_COLLAPSE) == 0
-    }
+    advise_while_huge(granule, libc::MADV_COLLAPSE)
 }
 
 #[cfg(test)]

@@ -50,8 +50,17 @@ pub fn give_way() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &parameter) };
 }
 
-/// Asks for the processor in slices of a tenth of a millisecond: the thread gets its share, but one that wakes up on its
-/// processor waits no longer than that. Kernels before 6.12 keep their own length.
+/// Says that the calling thread computes for long (`SCHED_BATCH`): it gets its share of a processor, but never takes one
+/// from a thread that runs when it wakes up.
+pub fn compute_in_background() {
+    // SAFETY: all-zero is a valid parameter, and the only one for this policy.
+    let parameter: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: `parameter` is readable; 0 is the calling thread. Every thread may ask for it.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &parameter) };
+}
+
+/// Asks for the processor in slices of a tenth of a millisecond: the thread gets no more than its share, but when it wakes
+/// up it takes its processor at once from one with longer slices. Kernels before 6.12 keep their own length.
 pub fn ask_for_short_slices() {
     /// `struct sched_attr`, see sched_setattr(2).
     #[repr(C)]
@@ -68,8 +77,10 @@ pub fn ask_for_short_slices() {
     }
     const SLICE_NS: u64 = 100_000;
     let size = size_of::<Attributes>() as u32;
-    let attributes = Attributes { size, runtime_ns: SLICE_NS, ..Attributes::default() };
-    // SAFETY: `attributes` is readable and as large as it says; 0 is the calling thread, its policy stays the usual one.
+    // SAFETY: takes no pointers; 0 is the calling thread.
+    let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+    let attributes = Attributes { size, nice, runtime_ns: SLICE_NS, ..Attributes::default() };
+    // SAFETY: `attributes` is readable and as large as it says; 0 is the calling thread, its policy and niceness stay.
     unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 

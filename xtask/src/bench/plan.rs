@@ -38,10 +38,10 @@ pub enum Part {
     Elements(&'static Data),
     /// Blocked clients that are served.
     HandOver,
-    /// Pings while a client reads one huge value, by this command, again and again.
-    Read(&'static Data, &'static str),
-    /// Pings while one huge value is deleted.
-    Delete(&'static Data),
+    /// Name, and pings while a client reads one huge value, by this command, again and again.
+    Read(&'static str, &'static Data, &'static str),
+    /// Name, and pings while one huge value is deleted.
+    Delete(&'static str, &'static Data),
 }
 
 impl Part {
@@ -53,8 +53,7 @@ impl Part {
             Part::Stalls => "stall",
             Part::Elements(_) => "elements",
             Part::HandOver => "blpop",
-            Part::Read(..) => "read",
-            Part::Delete(_) => "delete",
+            Part::Read(name, ..) | Part::Delete(name, _) => name,
         }
     }
 
@@ -76,10 +75,12 @@ impl Part {
                 memory::of_elements(binary, data, port, setup).map(|row| results.memory.push(row))
             }
             Part::HandOver => handover::run(binary, port, setup).map(|rows| results.handovers.extend(rows)),
-            Part::Read(data, request) => {
+            Part::Read(_, data, request) => {
                 huge::read(binary, data, request, port, setup).map(|row| results.stalls.push(row))
             }
-            Part::Delete(data) => huge::delete(binary, data, port, setup).map(|row| results.stalls.push(row)),
+            Part::Delete(_, data) => {
+                huge::delete(binary, data, port, setup).map(|row| results.stalls.push(row))
+            }
         }
     }
 }

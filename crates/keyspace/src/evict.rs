@@ -232,6 +232,8 @@ impl Evictor {
                     space.drop_key(place, slot);
                     space.local.counters.evicted_keys += 1;
                     commit(space.local);
+                    // Many shards with a key each: their tables are what the memory went to.
+                    space.shard(place.shard).release_empty(victim.physical);
                     return true;
                 }
             }
@@ -429,6 +431,7 @@ fn evict_s3(
                 space.drop_key(place, slot);
                 space.local.counters.evicted_keys += 1;
                 commit(space.local);
+                space.shard(number).release_empty(physical);
                 return true;
             }
         }

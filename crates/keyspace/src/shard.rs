@@ -87,6 +87,17 @@ impl Shard {
         }
     }
 
+    /// Gives back the memory of a database's table when it has no key any more. Writers leave it: the next key comes.
+    pub(crate) fn release_empty(&mut self, db: u16) {
+        if db == 0 {
+            if self.first.is_empty() {
+                self.first = Table::new(self.number);
+            }
+        } else if let Some(other) = self.others.get_mut(usize::from(db) - 1) {
+            other.take_if(|table| table.is_empty());
+        }
+    }
+
     /// Physical databases that may have keys.
     pub fn databases(&self) -> u16 {
         self.others.len() as u16 + 1

@@ -92,6 +92,11 @@ fn every_policy_empties_what_it_may_touch_and_nothing_else() {
                 _ => 600,
             };
             assert_eq!(evicted, expected, "{policy:?}");
+            if expected == 600 {
+                let shards = 0..world.keyspace.shard_count();
+                let bytes: usize = shards.map(|number| world.space(0).shard(number).table_bytes()).sum();
+                assert_eq!(bytes, 0, "{policy:?}: tables without a key hold no memory");
+            }
             if policy.volatile_only() {
                 assert!(world.model.iter().all(|keys| keys.values().all(|(_, at)| at.is_none())));
             }

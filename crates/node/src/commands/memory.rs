@@ -78,8 +78,12 @@ pub struct MemoryFigures {
 impl MemoryFigures {
     /// The figures now. Under the gate. O(shards + clients).
     pub fn of(ctx: &mut NodeCtx<'_>) -> MemoryFigures {
+        MemoryFigures::with_used(ctx, used_memory_bytes())
+    }
+
+    /// The figures, for a caller that looked at the memory in use before it took some itself.
+    pub fn with_used(ctx: &mut NodeCtx<'_>, used_bytes: u64) -> MemoryFigures {
         let keyspace = ctx.data.space.keyspace;
-        let used_bytes = used_memory_bytes();
         let slab = structures::slab::stats();
         let mut figures = MemoryFigures {
             used_bytes,

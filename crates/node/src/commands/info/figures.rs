@@ -6,11 +6,14 @@ use keyspace::SpaceCounters;
 
 use crate::client::{Client, Clients, Waiting};
 use crate::ctx::NodeCtx;
+use crate::node::used_memory_bytes;
 use crate::stats::{CommandStats, Rates, Stats};
 
 /// Counters of all threads together.
 #[derive(Default)]
 pub struct Totals {
+    /// Memory in use before the reply was begun: its text is no part of what the node holds.
+    pub used_memory_bytes: u64,
     /// Keyspace counters.
     pub space: SpaceCounters,
     /// Commands run.
@@ -62,7 +65,7 @@ pub struct Totals {
 impl Totals {
     /// The sums. Under the gate.
     pub fn of(ctx: &NodeCtx<'_>) -> Totals {
-        let mut totals = Totals::default();
+        let mut totals = Totals { used_memory_bytes: used_memory_bytes(), ..Totals::default() };
         totals.add(ctx.thread, ctx.stats, &ctx.data.space.local.counters);
         for (thread, state) in ctx.other_threads() {
             totals.add(thread, &state.stats, &state.local.counters);

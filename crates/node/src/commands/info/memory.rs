@@ -15,9 +15,9 @@ fn with_human(out: &mut String, name: &str, bytes: u64) {
 }
 
 /// `INFO memory`.
-pub(super) fn memory(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
+pub(super) fn memory(ctx: &mut NodeCtx<'_>, totals: &Totals, out: &mut String) {
     const POLICY: RowId = row("maxmemory-policy");
-    let f = MemoryFigures::of(ctx);
+    let f = MemoryFigures::with_used(ctx, totals.used_memory_bytes);
     let policy = ctx.node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_enum(POLICY);
     with_human(out, "used_memory", f.used_bytes);
     with_human(out, "used_memory_rss", f.rss_bytes);

@@ -32,6 +32,9 @@ use batch::Pending;
 
 /// Buffers kept for the next connection that needs one.
 const SPARE_BUFFERS: usize = 64;
+/// Arguments and commands of a batch whose room is kept: a request with a million arguments does not come every second.
+const SPARE_SPANS: usize = 16 * 1024;
+const SPARE_BATCH: usize = 4 * 1024;
 /// Tokens from here on are not clients.
 const TOKEN_WAKER: u64 = u64::MAX;
 const TOKEN_LISTENER: u64 = u64::MAX - 1024;
@@ -377,6 +380,8 @@ impl IoThread {
         if self.cron_ticks % hz == 0 {
             self.spare_in.truncate(SPARE_BUFFERS / 4);
             self.spare_out.truncate(SPARE_BUFFERS / 4);
+            self.spans.shrink_to(SPARE_SPANS);
+            self.batch.shrink_to(SPARE_BATCH);
         }
     }
 }

@@ -370,6 +370,7 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
         How::Replied(bytes) => client.out.extend_from_slice(&bytes),
         How::Continues(bytes, slice) => {
             client.out.extend_from_slice(&bytes);
+            client.sliced_bytes = bytes.len();
             client.waiting = Waiting::Slices(slice);
         }
         How::Worker(job) => {

@@ -63,6 +63,8 @@ pub struct Client {
     pub out: Vec<u8>,
     /// Bytes of `out` that the kernel took.
     pub sent: usize,
+    /// Bytes of the reply under way, what was sent of it included, when it comes in slices; else 0.
+    pub sliced_bytes: usize,
     /// Facts that CLIENT LIST shows.
     pub meta: Meta,
     /// Why its commands wait.

@@ -272,6 +272,7 @@ fn settle(
         Ok(Outcome::NeedsGate) => Done::NeedsGate,
         Ok(Outcome::Continue(continuation)) => {
             client.waiting = crate::client::Waiting::Slices(continuation);
+            client.sliced_bytes = client.out.len() - reply_from;
             Done::Waits
         }
         Ok(Outcome::Wait(_)) => {
@@ -510,6 +511,7 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
     let result = slice(&mut ctx);
     commit(node, ctx.space.local, moment);
     drop(ctx);
+    client.sliced_bytes += client.out.len() - reply_from;
     let done = match result {
         Ok(Outcome::Continue(next)) => {
             client.waiting = crate::client::Waiting::Slices(next);

@@ -18,10 +18,11 @@ pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
     now_ms - since > (limit.soft_seconds * 1000) as i64
 }
 
-/// Whether a client's waiting replies pass the hard limit.
+/// Whether a client's waiting replies pass the hard limit, or one reply alone does: that it is sent in slices, and how
+/// fast the peer reads, makes no difference.
 pub fn hard_limit_exceeded(node: &Node, client: &Client) -> bool {
     let hard_bytes = node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed);
-    hard_bytes > 0 && client.unsent() as u64 > hard_bytes
+    hard_bytes > 0 && client.unsent().max(client.sliced_bytes) as u64 > hard_bytes
 }
 
 /// Replies held back per connection before its next commands wait for the peer to read: a limit that closes the

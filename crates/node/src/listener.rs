@@ -210,6 +210,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
         wanted: 0,
         out: Vec::new(),
         sent: 0,
+        sliced_bytes: 0,
         meta: Meta {
             addr,
             laddr,

@@ -33,6 +33,9 @@ impl IoThread {
                 self.close(state, slot, moment);
                 continue;
             }
+            if !matches!(client.waiting, Waiting::Slices(_)) {
+                client.sliced_bytes = 0;
+            }
             let unsent = client.unsent();
             if unsent > 0 {
                 state.stats.total_writes += 1;

@@ -98,16 +98,17 @@ fn backlog(parameters: &Parameters) -> u32 {
     parameters.get_int(BACKLOG).clamp(1, i64::from(i32::MAX)) as u32
 }
 
-/// Opens the TCP sockets that `port` and `bind` ask for; none with port 0.
+/// Opens the TCP sockets that `port` and `bind` ask for; none with port 0 or without an address.
 pub fn open_tcp(parameters: &Parameters) -> Result<Vec<OwnedFd>, ListenError> {
     const PORT: table::RowId = table::row("port");
     const BIND: table::RowId = table::row("bind");
     let port = parameters.get_int(PORT) as u16;
+    let words: Vec<&[u8]> = parameters.get_words(BIND).iter().map(Vec::as_slice).collect();
     let mut sockets = Vec::new();
-    if port == 0 {
+    if port == 0 || words.iter().all(|word| word.is_empty()) {
         return Ok(sockets);
     }
-    for word in parameters.get_words(BIND) {
+    for word in words {
         let (optional, address) = parse_bind(word);
         let shown = String::from_utf8_lossy(word.strip_prefix(b"-").unwrap_or(word)).into_owned();
         let Some(address) = address else {

@@ -64,7 +64,7 @@ pub fn run(
         }
         log::notice("Server initialized");
         let port = node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_int(PORT);
-        if port != 0 {
+        if !node.listening.lock().unwrap_or_else(|e| e.into_inner()).is_empty() {
             log::notice("Ready to accept connections tcp");
         }
         if !node.unix_socket.is_empty() {

@@ -1,5 +1,6 @@
 //! Parameters that change where a running server listens and how much its clients may hold.
 
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use testkit::client::Client;
@@ -29,6 +30,44 @@ fn moves_its_port(kind: Kind) {
     assert_eq!(set(&mut other, "bind", "127.0.0.1 127.0.0.2"), "+OK");
     assert!(Client::connect(port).is_ok());
     assert!(std::net::TcpStream::connect(("127.0.0.2", port)).is_ok(), "the added address takes connections");
+    assert_eq!(set(&mut other, "bind", ""), "+OK");
+    assert!(Client::connect(port).is_err(), "without an address nobody listens");
+    assert_eq!(set(&mut other, "bind", "127.0.0.1"), "+OK");
+    assert!(Client::connect(port).is_ok());
+}
+
+/// A client that reads as fast as it can is cut off all the same when one reply passes the hard limit.
+fn cuts_off_a_huge_reply(kind: Kind) {
+    const LIMIT_BYTES: usize = 1_000_000;
+    let server = Launch::new(kind).start().expect("the server starts");
+    let mut client = server.connect().expect("connects");
+    assert_eq!(client.command(&["HSET", "h", "a", "b"]).expect("the server answers"), b":1\r\n");
+    assert_eq!(set(&mut client, "client-output-buffer-limit", &format!("normal {LIMIT_BYTES} 0 0")), "+OK");
+    let mut reader = std::net::TcpStream::connect(("127.0.0.1", server.port())).expect("connects");
+    reader.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    reader.write_all(b"HRANDFIELD h -999999999\r\n").expect("the connection holds");
+    let mut read = 0;
+    let mut part = [0; 65_536];
+    loop {
+        match reader.read(&mut part) {
+            Ok(0) => break,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Ok(count) => read += count,
+            Err(error) => panic!("neither data nor the end of the connection: {error}"),
+        }
+        assert!(read <= LIMIT_BYTES, "the reply goes on");
+    }
+    assert_eq!(client.command(&["PING"]).expect("the others stay"), b"+PONG\r\n");
+}
+
+#[test]
+fn brasa_cuts_off_a_huge_reply() {
+    cuts_off_a_huge_reply(Kind::Brasa);
+}
+
+#[test]
+fn valkey_cuts_off_a_huge_reply() {
+    cuts_off_a_huge_reply(Kind::Valkey);
 }
 
 #[test]

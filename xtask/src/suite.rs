@@ -26,17 +26,29 @@ use table::Table;
 /// Where the expected failures stand, from the root of the project.
 const EXPECTED: &str = "tests/suite/redis-7.0.15-expected.txt";
 
-/// Unit files that apply to a node with strings, keys and transactions, and how each is run: most against a server that
+/// Unit files that apply to one node that keeps its data in memory, and how each is run: most against a server that
 /// is up, those whose tests want start-up parameters of their own with servers that the harness starts.
 const UNITS: &[(&str, Mode)] = &[
     ("unit/type/string", Mode::Connect),
     ("unit/type/incr", Mode::Connect),
+    ("unit/type/hash", Mode::Connect),
+    ("unit/type/list", Mode::Connect),
+    ("unit/type/list-2", Mode::Connect),
+    ("unit/type/list-3", Mode::Connect),
+    ("unit/type/set", Mode::Connect),
+    ("unit/type/zset", Mode::Connect),
+    ("unit/type/stream", Mode::Connect),
+    ("unit/type/stream-cgroups", Mode::Connect),
+    ("unit/sort", Mode::Connect),
+    ("unit/geo", Mode::Connect),
     ("unit/bitops", Mode::Connect),
     ("unit/bitfield", Mode::Connect),
     ("unit/hyperloglog", Mode::Connect),
     ("unit/expire", Mode::Connect),
     ("unit/keyspace", Mode::Connect),
     ("unit/scan", Mode::Connect),
+    ("unit/dump", Mode::Connect),
+    ("unit/pause", Mode::Connect),
     ("unit/multi", Mode::Connect),
     ("unit/protocol", Mode::Connect),
     ("unit/auth", Mode::Spawn),

@@ -33,8 +33,6 @@ fn campaign(settings: Settings, brasa_args: &[&str]) -> Campaign {
         right: (kind, launch.clone()),
         settings,
         seed: number("DIFFERENTIAL_SEED", 1),
-        // Until every command is there.
-        common: true,
         ..Campaign::new(launch)
     }
 }

@@ -54,7 +54,8 @@ impl Trim {
         match self.keep {
             Keep::Newest(_) => SmallVec::from_slice(format_u64(entries.len(), &mut IntBuf::new())),
             Keep::From(_) => {
-                SmallVec::from_slice(&IdText::new(entries.first_place().unwrap_or(StreamId::MAX)))
+                let first = if entries.is_empty() { StreamId::MAX } else { entries.first_id() };
+                SmallVec::from_slice(&IdText::new(first))
             }
         }
     }

@@ -101,6 +101,17 @@ fn arguments_of_xadd_and_xtrim_are_checked_in_valkeys_order() {
     assert!(e.take_effects().is_empty());
 }
 
+/// What was trimmed holds its place in the first node: its id must not come back as the threshold.
+#[test]
+fn a_trimmed_place_is_no_threshold() {
+    let mut e = filled(5, 100);
+    e.effects();
+    e.check("XTRIM s MINID 3", ":2");
+    e.check("XDEL s 3-0", ":1");
+    e.check("XADD s MINID ~ 4 6-0 f v", "$3 6-0");
+    assert_eq!(e.effects(), ["XTRIM s MINID = 3-0", "XDEL s 3-0", "XADD s MINID = 4-0 6-0 f v"]);
+}
+
 /// A stream of `count` messages with ids `1-0`, `2-0`, … and nodes of `node` messages.
 fn filled(count: u64, node: usize) -> Engine {
     let mut e = Engine::new();
@@ -128,7 +139,7 @@ fn trimming_by_whole_nodes_is_logged_as_exact() {
             "XTRIM s MAXLEN = 15",
             "XADD s MAXLEN = 6 26-0 f v",
             "XADD s MINID = 21-0 NOMKSTREAM 27-0 f v",
-            "XTRIM s MINID = 21-0",
+            "XTRIM s MINID = 23-0",
             "XTRIM s MAXLEN = 1",
             "XADD t MINID = 18446744073709551615-18446744073709551615 5-1 a b",
         ]

@@ -369,12 +369,6 @@ impl Entries {
         RangeBack { entries: self, view: Some(view), at: view.end(), start: StreamId::MIN }.next()
     }
 
-    /// The id of the oldest entry in any node, deleted or not.
-    pub fn first_place(&self) -> Option<StreamId> {
-        // A node's id is that of its first entry.
-        self.first_node().map(|view| view.id)
-    }
-
     /// Whether the message is there. O(log nodes + entries of a node).
     pub fn contains(&self, id: StreamId) -> bool {
         self.get(id).is_some()

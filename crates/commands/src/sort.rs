@@ -246,6 +246,8 @@ fn store(ctx: &mut Ctx<'_>, sorted: &Sorted, gets: &[Get<'_>], key: Key<'_>) -> 
     });
     let len = list.len();
     if len > 0 {
+        // A destination that has expired is logged as gone before what replaces it.
+        ctx.space.read_for_write(key);
         log(ctx, key, &list);
         ctx.space.set(key, NewValue::Object(Box::new(Object::List(list))), Ttl::Clear);
         ctx.space.local.counters.changes += len as u64 - 1;

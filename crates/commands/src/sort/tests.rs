@@ -190,3 +190,13 @@ fn bad_arguments() {
     }
     assert_eq!(e.effects(), [""; 0]);
 }
+
+#[test]
+fn a_destination_that_has_expired_is_logged_as_gone_before_the_result() {
+    let mut e = Engine::new();
+    e.given(&["RPUSH l 2 1", "SET d x PX 5"]);
+    e.effects();
+    e.now_ms += 10;
+    e.check("SORT l STORE d", ":2");
+    assert_eq!(e.effects(), ["UNLINK d", "UNLINK d", "RPUSH d 1 2"]);
+}

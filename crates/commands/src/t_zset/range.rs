@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use structures::zset::{LexBound, LexRange, ScoreRange, Zset};
+use wire::number::{IntBuf, format_i64};
 use wire::resp::ReplyWriter;
 
 use super::{limits, open_members, store, write_member};
@@ -148,6 +149,20 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// Whether compact and large sets give different members: where scores differ, by member, and with a negative offset.
+    fn depends_on_encoding(&self) -> bool {
+        match self.bounds {
+            Bounds::Rank(..) => false,
+            Bounds::Score(_) => self.offset < 0,
+            Bounds::Lex(_) => true,
+        }
+    }
+
+    /// Ranks as arguments have them: counted from the end that the range begins at.
+    fn as_written(&self, ranks: &Range<usize>, len: usize) -> Range<usize> {
+        if self.reverse { len - ranks.end..len - ranks.start } else { ranks.clone() }
+    }
+
     /// What `LIMIT` leaves of the ranks in range, which `find` finds but for as many as it is told to skip. A negative
     /// offset counts from the far end of the range, but finds nothing in a compact set: so it is in Valkey.
     fn limited(&self, zset: &Zset, find: impl Fn(usize) -> Range<usize>) -> Range<usize> {
@@ -262,8 +277,10 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let limits = limits(ctx);
     let (to, from) = (ctx.key(args, 1), ctx.key(args, 2));
     let mut result = Zset::default();
+    let mut by_rank = None;
     if let Some(zset) = ctx.space.read_as::<Zset>(from)? {
         let ranks = wanted.ranks(zset);
+        by_rank = wanted.depends_on_encoding().then(|| wanted.as_written(&ranks, zset.len()));
         let known = if let Bounds::Rank(..) = wanted.bounds { ranks.len() } else { 0 };
         result.prepare(limits, known, 0);
         // In this order: a negative zero loses its sign only until the set is large.
@@ -271,8 +288,26 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             result.update(member, limits, |_| Some(score));
         });
     }
+    let before = ctx.space.local.counters.changes;
     store(ctx, to, result);
+    if ctx.space.local.counters.changes > before {
+        log_store(ctx, args, &wanted, by_rank);
+    }
     Ok(Outcome::Done)
+}
+
+/// Logs a `ZRANGESTORE`, by rank where another encoding would find other members.
+fn log_store(ctx: &mut Ctx<'_>, args: &Args<'_>, wanted: &Wanted<'_>, by_rank: Option<Range<usize>>) {
+    if !ctx.space.local.effects.is_active() {
+        return ctx.effect(&[]);
+    }
+    let Some(ranks) = by_rank else { return ctx.effect(&args.to_vec()) };
+    let (mut start, mut stop) = (IntBuf::new(), IntBuf::new());
+    // An empty range is one from 1 to 0.
+    let (first, last) = if ranks.is_empty() { (1, 0) } else { (ranks.start as i64, ranks.end as i64 - 1) };
+    let (start, stop) = (format_i64(first, &mut start), format_i64(last, &mut stop));
+    let argv = [b"ZRANGESTORE", args.get(1), args.get(2), start, stop, b"REV"];
+    ctx.effect(if wanted.reverse { &argv } else { &argv[..5] });
 }
 
 /// `ZCOUNT key min max`: the number of members with scores in a range. O(log n).

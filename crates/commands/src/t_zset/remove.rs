@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use structures::zset::Zset;
 
+use wire::number::{IntBuf, format_i64};
+
 use super::changed;
 use super::range::{lex_range, ranks, score_range};
 use crate::options::integer;
@@ -42,7 +44,19 @@ pub fn zremrangebyscore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// `ZREMRANGEBYLEX key min max`: the number of members removed. O(log n + members removed).
 pub fn zremrangebylex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let range = lex_range(args.get(2), args.get(3))?;
-    remove(ctx, args, |zset| zset.lex_ranks(&range, false, 0))
+    let mut found = 0..0;
+    let result = remove(ctx, args, |zset| {
+        found = zset.lex_ranks(&range, false, 0);
+        found.clone()
+    })?;
+    if matches!(result, Outcome::Done) && !found.is_empty() {
+        // Where scores differ, what is in range depends on how the set is stored.
+        let (mut start, mut end) = (IntBuf::new(), IntBuf::new());
+        let start = format_i64(found.start as i64, &mut start);
+        let end = format_i64(found.end as i64 - 1, &mut end);
+        ctx.effect(&[b"ZREMRANGEBYRANK", args.get(1), start, end]);
+    }
+    Ok(result)
 }
 
 fn remove(ctx: &mut Ctx<'_>, args: &Args<'_>, find: impl FnOnce(&Zset) -> Range<usize>) -> CommandResult {

@@ -224,6 +224,29 @@ fn storing_a_range() {
     e.check("EXISTS d", ":0");
 }
 
+/// A replica may store the same set in another encoding, in which a range by member ends elsewhere where scores differ.
+#[test]
+fn ranges_by_member_are_logged_by_rank() {
+    let mut e = engine();
+    e.check("ZRANGESTORE d k [b [c BYLEX", ":2");
+    e.check("ZRANGESTORE d k [c [b BYLEX REV LIMIT 0 1", ":1");
+    e.check("ZRANGESTORE d k [x [z BYLEX", ":0");
+    e.check("ZRANGESTORE d k [x [z BYLEX", ":0");
+    e.check("ZRANGESTORE d k 1 2 BYSCORE", ":2");
+    e.check("ZREMRANGEBYLEX k [b (d", ":2");
+    e.check("ZREMRANGEBYLEX k [x [z", ":0");
+    assert_eq!(
+        e.effects(),
+        [
+            "ZRANGESTORE d k 1 2",
+            "ZRANGESTORE d k 2 2 REV",
+            "ZRANGESTORE d k 1 0",
+            "ZRANGESTORE d k 1 2 BYSCORE",
+            "ZREMRANGEBYRANK k 1 2",
+        ]
+    );
+}
+
 #[test]
 fn removing_ranges() {
     for key in ["k", "l"] {

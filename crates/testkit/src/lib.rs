@@ -7,6 +7,7 @@
 pub mod client;
 pub mod differential;
 pub mod faults;
+pub mod replay;
 pub mod reply;
 pub mod rng;
 pub mod server;

@@ -169,3 +169,42 @@ fn any_edits_do_what_they_do_to_a_vector() {
         }
     }
 }
+
+/// Up to thousands of elements and down to none, again and again; clones keep what they had.
+#[test]
+fn churn_does_what_it_does_to_a_deque() {
+    let mut rng = Rng::new(3);
+    let mut list = List::new();
+    let mut model: std::collections::VecDeque<Vec<u8>> = Default::default();
+    let mut clones: Vec<(List, Vec<Vec<u8>>)> = Vec::new();
+    for round in 0..6 {
+        let fill = Fill::new([-2, 100, 3][round % 3]);
+        let most = [8000, 2000, 300][round % 3];
+        for turn in 0.. {
+            let grows = turn < 2 * most || (turn < 4 * most && turn % 3 == 0);
+            let end = if rng.below(2) == 0 { End::Front } else { End::Back };
+            if grows && rng.below(6) > 0 {
+                let element = match rng.below(8) {
+                    0 => vec![b'y'; rng.index(3000)],
+                    1 => (rng.next_u64() as i64 >> rng.below(64)).to_string().into_bytes(),
+                    _ => format!("element:{turn}").into_bytes(),
+                };
+                list.prepare(fill, element.len(), 1);
+                list.push(end, &element);
+                if end == End::Front { model.push_front(element) } else { model.push_back(element) }
+            } else if let Some(gone) = if end == End::Front { model.pop_front() } else { model.pop_back() } {
+                assert!(Needle::new(&gone).matches(list.end(end).expect("one")));
+                list.drop_end(end);
+                list.settle(fill);
+            } else if turn > 4 * most {
+                break;
+            }
+            assert_eq!(list.len(), model.len());
+            if turn == most {
+                clones.push((list.clone(), model.iter().cloned().collect()));
+            }
+        }
+        assert!(list.is_empty());
+        clones.iter().for_each(|(clone, then)| check(clone, then));
+    }
+}

@@ -250,3 +250,55 @@ fn random_changes_match_a_model() {
         assert!(model.iter().all(|member| set.contains(member)));
     }
 }
+
+/// Up to thousands of members and down to none, again and again; clones keep what they had.
+#[test]
+fn churn_matches_a_model() {
+    let mut rng = Rng::new(8);
+    let (mut set, mut model) = (Set::default(), BTreeSet::new());
+    let mut clones: Vec<(Set, BTreeSet<Vec<u8>>)> = Vec::new();
+    for round in 0..6 {
+        let most = [6000, 400, 100][round % 3];
+        while model.len() < most {
+            let n = rng.below(3 * most as u64);
+            let member = match n % 7 {
+                _ if round == 1 => n.to_string().into_bytes(),
+                0 => n.to_string().into_bytes(),
+                1 => vec![n as u8; rng.index(500)],
+                _ => format!("member:{n}").into_bytes(),
+            };
+            if rng.below(5) == 0 {
+                assert_eq!(set.remove(&member), model.remove(&member));
+            } else {
+                assert_eq!(set.insert(&member, &LIMITS), model.insert(member));
+            }
+        }
+        assert_eq!(members(&set), model);
+        clones.push((set.clone(), model.clone()));
+        while !model.is_empty() {
+            match rng.below(100) {
+                0 => {
+                    let keeps = |member: &[u8]| member.len() % 5 > 0;
+                    set.retain(|member| keeps(&text(member)));
+                    model.retain(|member| keeps(member));
+                }
+                1..20 => {
+                    let member = format!("member:{}", rng.below(3 * most as u64)).into_bytes();
+                    assert_eq!(set.remove(&member), model.remove(&member));
+                }
+                _ => {
+                    let mut taken = Vec::new();
+                    set.take(rng.index(set.len()), |member| taken = text(member));
+                    assert!(model.remove(&taken));
+                }
+            }
+            assert_eq!(set.len(), model.len());
+        }
+        for (clone, then) in &clones {
+            assert_eq!(members(clone), *then);
+        }
+        if round % 2 == 1 {
+            set = Set::default();
+        }
+    }
+}

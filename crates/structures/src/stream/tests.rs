@@ -274,3 +274,45 @@ fn a_groups_pending_messages_agree_with_its_consumers() {
         assert_eq!(groups.memory_bytes(), groups.iter().count() + 4 * 8);
     }
 }
+
+/// Up to thousands of messages and down to none, again and again; clones keep what they had.
+#[test]
+fn churn_leaves_what_a_sorted_map_holds() {
+    let mut pair = Pair { stream: Stream::default(), model: BTreeMap::new(), rng: Rng::new(77) };
+    let mut clones: Vec<(Stream, Vec<StreamId>)> = Vec::new();
+    for round in 0..4 {
+        for n in 0..[3000, 500][round % 2] {
+            let id = id(pair.stream.entries().last_id().ms + 1, pair.rng.below(3));
+            let value = vec![b'v'; pair.rng.index(60)];
+            add(&mut pair.stream, id, &[b"field", &value], LIMITS);
+            pair.model.insert(id, vec![b"field".to_vec(), value]);
+            if n % 5 == 0 {
+                let id = pair.any_id();
+                assert_eq!(pair.stream.entries_mut().delete(id), pair.model.remove(&id).is_some());
+            }
+        }
+        pair.compare();
+        clones.push((pair.stream.clone(), pair.model.keys().copied().collect()));
+        while !pair.model.is_empty() {
+            if pair.rng.below(8) > 0 {
+                let id = pair.any_id();
+                assert_eq!(pair.stream.entries_mut().delete(id), pair.model.remove(&id).is_some());
+                continue;
+            }
+            let keep = (pair.model.len() as u64).saturating_sub(1 + pair.rng.below(30));
+            let gone = pair.stream.entries_mut().trim(Keep::Newest(keep), false, 0).count;
+            assert_eq!(gone, pair.model.len() as u64 - keep);
+            (0..gone).for_each(|_| drop(pair.model.pop_first()));
+            if keep % 16 == 0 {
+                pair.compare();
+            }
+        }
+        pair.compare();
+        assert_eq!(pair.stream.entries().nodes(), 0);
+        for (clone, then) in &clones {
+            assert!(
+                clone.entries().range(StreamId::MIN, StreamId::MAX).map(|e| e.id).eq(then.iter().copied())
+            );
+        }
+    }
+}

@@ -308,3 +308,38 @@ fn a_member_costs_few_bytes() {
         assert!(built_each < each, "{built_each} bytes for members of {len}, built at once");
     }
 }
+
+/// Up to thousands of members and down to none, again and again; clones keep what they had.
+#[test]
+fn churn_follows_the_model() {
+    let mut rng = Rng::new(12);
+    let (mut zset, mut model) = (Zset::default(), Model::default());
+    let mut clones: Vec<(Zset, Model)> = Vec::new();
+    for round in 0..4 {
+        let most = [2500, 100][round % 2];
+        while model.0.len() < most {
+            let name = member(&mut rng, 3 * most as u64, round != 1);
+            let new = score(&mut rng);
+            assert_eq!(zset.update(&name, LIMITS, |_| Some(new)), model.score(&name));
+            model.set(&name, new);
+        }
+        check(&zset, &model);
+        clones.push((zset.clone(), model.clone()));
+        while !model.0.is_empty() {
+            let start = rng.index(model.0.len());
+            if rng.below(4) == 0 {
+                let ranks = start..start + rng.index((model.0.len() - start).min(40) + 1);
+                zset.remove_ranks(ranks.clone());
+                model.0.drain(ranks);
+            } else {
+                let (score, name) = model.0.remove(start);
+                assert_eq!(zset.remove(&name), Some(score));
+            }
+            assert_eq!(zset.len(), model.0.len());
+        }
+        clones.iter().for_each(|(clone, then)| check(clone, then));
+        if round % 2 == 1 {
+            zset = Zset::default();
+        }
+    }
+}

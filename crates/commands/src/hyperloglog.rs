@@ -62,8 +62,17 @@ pub fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             true
         }
         Found::Value(mut value, from) => {
-            for element in args.from(from) {
-                hll::add(&mut value, element, ctx.limits.hll_sparse_max_bytes)?;
+            let refused = args.from(from).zip(from..).find_map(|(element, at)| {
+                let added = hll::add(&mut value, element, ctx.limits.hll_sparse_max_bytes);
+                added.err().map(|error| (at, error))
+            });
+            if let Some((at, error)) = refused {
+                // Damaged, and found out too late: as in Valkey, what came before is in.
+                if at > from {
+                    ctx.set_edited(key, &value, Ttl::Keep);
+                    ctx.effect(&args.to_vec()[..at]);
+                }
+                return Err(error.into());
             }
             ctx.set_edited(key, &value, Ttl::Keep);
             true

@@ -100,8 +100,12 @@ impl Engine {
         let after = self.local.counters;
         if after.changes - before.changes > after.expired_keys - before.expired_keys {
             match spec.log {
-                Log::Verbatim => self.local.effects.push(u32::from(self.session.db), argv),
-                Log::Rewritten => assert!(!self.local.effects.is_empty(), "a change without an effect"),
+                Log::Verbatim if result.is_ok() => {
+                    self.local.effects.push(u32::from(self.session.db), argv);
+                }
+                Log::Verbatim | Log::Rewritten => {
+                    assert!(!self.local.effects.is_empty(), "a change without an effect")
+                }
                 Log::Nothing => panic!("{} changed something", spec.facts.name),
             }
         }

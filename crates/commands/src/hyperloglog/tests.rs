@@ -146,3 +146,19 @@ fn pfselftest_passes() {
     e.check("PFSELFTEST", "+OK");
     assert_eq!(e.went_on, Some("worker"));
 }
+
+/// Runs that end half-way take elements until one belongs behind them.
+#[test]
+fn what_was_added_before_damage_shows_stays_and_is_logged() {
+    let half = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x5f\xff";
+    let takes = |name: &String| structures::hll::add(&mut half.to_vec(), name.as_bytes(), 3000).is_ok();
+    let names: Vec<String> = (0..20).map(|n| format!("e{n}")).collect();
+    let (good, bad): (Vec<_>, Vec<_>) = names.iter().partition(|name| takes(name));
+    let mut e = Engine::new();
+    e.run(&[b"SET", b"h", half]);
+    e.effects();
+    e.check(&format!("PFADD h {} {} {} {}", good[0], good[1], bad[0], good[2]), CORRUPT);
+    assert_eq!(e.effects(), [format!("PFADD h {} {}", good[0], good[1])]);
+    e.check(&format!("PFADD h {} {} {}", good[0], good[1], bad[0]), CORRUPT);
+    assert!(e.effects().is_empty(), "they are in");
+}

@@ -107,6 +107,16 @@ pub const REGRESSIONS: &[Regression] = &[
         ]),
     },
     Regression {
+        name: "elements before the one that shows a HyperLogLog's damage stay in",
+        case: Case::Script(&[
+            r#"0 SET h "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x5f\xff""#,
+            "0 PFADD h a b c d e f g h",
+            "0 GET h",
+            "0 PFADD h 1 2 3 4 5 6 7 8 9",
+            "0 GET h",
+        ]),
+    },
+    Regression {
         name: "looking into a string makes it raw, unseen by those who watch it",
         case: Case::Script(&[
             r#"0 SET h "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7f\xff""#,

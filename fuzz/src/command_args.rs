@@ -17,6 +17,8 @@ use keyspace::evict::Access;
 use keyspace::scan::{ScanCursor, Walk};
 use keyspace::space::Local;
 use keyspace::{EntryRef, Key, KeyHasher, Keyspace, KeyspaceOptions, Locked, Object, Sharding, Space, Value};
+use structures::listpack::Element;
+use structures::stream::{Stream, StreamId};
 use sys::random::Rng;
 use wire::resp::Reply;
 use wire::resp::encode::ReplyWriter;
@@ -319,10 +321,43 @@ fn contents(entry: EntryRef<'_>, now_ms: i64) -> Vec<u8> {
         Object::Zset(zset) => zset.visit(0..zset.len(), false, |member, score| {
             parts.push(format!("{} {score:?}", member.escape_ascii()));
         }),
-        _ => {}
+        Object::List(list) => parts.extend(list.iter().map(text)),
+        Object::Set(set) => {
+            set.visit(|member| parts.push(text(member)));
+            parts.sort();
+        }
+        Object::Stream(stream) => stream_contents(stream, &mut parts),
+        Object::String(_) => unreachable!("a string is text"),
     }
     // Not its encoding: that may follow from how the value came about.
     format!("{}: {}", object.type_name(), parts.join(", ")).into_bytes()
+}
+
+fn text(element: Element<'_>) -> String {
+    element.to_vec().escape_ascii().to_string()
+}
+
+/// Messages, what the stream knows of its past, and its groups without the times at which consumers were seen.
+fn stream_contents(stream: &Stream, parts: &mut Vec<String>) {
+    let entries = stream.entries();
+    for entry in entries.range(StreamId::MIN, StreamId::MAX) {
+        let fields: Vec<_> =
+            entry.fields().map(|(field, value)| format!("{}={}", text(field), text(value))).collect();
+        parts.push(format!("{} {}", entry.id, fields.join(" ")));
+    }
+    let (last, deleted) = (entries.last_id(), entries.max_deleted_id());
+    parts.push(format!("last {last}, {} added, {deleted} deleted", entries.added()));
+    for group in stream.groups().iter() {
+        let name = group.name().escape_ascii();
+        parts.push(format!("group {name} to {}, {:?} read", group.last_id, group.entries_read));
+        for consumer in group.consumers() {
+            parts.push(format!("{} has {}", consumer.name().escape_ascii(), consumer.pending_len()));
+        }
+        for (id, pending) in group.pending_from(StreamId::MIN) {
+            let owner = group.consumer(pending.consumer).name().escape_ascii();
+            parts.push(format!("{id} {owner} {} {}", pending.delivered_at_ms, pending.deliveries));
+        }
+    }
 }
 
 /// The keys that a dispatcher locks before the body.

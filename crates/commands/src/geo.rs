@@ -3,6 +3,7 @@
 //! A place's score is the number of the cell it lies in, of 2^52 that cover the earth ([`hash`]). Members of one cell,
 //! however large, are a range of scores, so a search looks through the ranges of a few cells ([`shape`]).
 
+pub mod fuzzing;
 mod hash;
 mod partial;
 mod search;

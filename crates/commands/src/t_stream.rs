@@ -7,6 +7,7 @@
 mod add;
 mod claim;
 mod edit;
+pub mod fuzzing;
 mod group;
 mod ids;
 mod info;

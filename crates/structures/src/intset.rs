@@ -9,6 +9,8 @@
 //!
 //! Layout: the intset record of the RDB format.
 
+pub mod fuzzing;
+
 use crate::blob::Blob;
 
 /// Bytes before the integers.

@@ -16,6 +16,7 @@
 //! **Invariant:** the bytes are a valid listpack. What comes from elsewhere passes [`Listpack::validate`].
 
 pub(crate) mod encoding;
+pub mod fuzzing;
 pub(crate) mod read;
 #[cfg(test)]
 mod tests;

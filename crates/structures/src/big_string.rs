@@ -92,6 +92,11 @@ impl BigString {
             + self.root.chunk_bytes
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &BigString) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
     /// Whether a write would have to copy the chunk table first, since a clone exists.
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.root) > 1

@@ -136,6 +136,15 @@ impl Hash {
         }
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &Hash) -> bool {
+        match (&self.form, &other.form) {
+            (Form::Compact(compact), Form::Compact(other)) => compact.is_same(other),
+            (Form::Table(table), Form::Table(other)) => table.is_same(other),
+            _ => false,
+        }
+    }
+
     /// What `OBJECT ENCODING` says. O(1).
     pub fn encoding(&self) -> &'static str {
         if self.is_listpack() { "listpack" } else { "hashtable" }

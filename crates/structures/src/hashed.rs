@@ -103,6 +103,11 @@ impl<const W: usize> Hashed<W> {
         self.tree.free_effort()
     }
 
+    /// Whether both are one map, a clone and its original since neither was edited. O(1).
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tree.is_same(&other.tree)
+    }
+
     /// The earliest expiry of all elements, in Unix ms. O(1).
     pub fn first_expiry_ms(&self) -> Option<i64> {
         let first = self.tree.summary();

@@ -127,6 +127,11 @@ impl Intset {
         self.len() == 0
     }
 
+    /// Whether both are one allocation, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &Intset) -> bool {
+        self.blob.is_same(&other.blob)
+    }
+
     /// Heap bytes behind the set. O(1).
     pub fn memory_bytes(&self) -> usize {
         self.blob.memory_bytes()

@@ -82,6 +82,15 @@ impl List {
         }
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &List) -> bool {
+        match (&self.form, &other.form) {
+            (Form::Short(pack), Form::Short(other)) => pack.is_same(other),
+            (Form::Long(quick), Form::Long(other)) => quick.is_same(other),
+            _ => false,
+        }
+    }
+
     /// What Valkey's nodes would be, if the list is in the long form. O(nodes).
     pub fn nodes(&self) -> Option<NodeFigures> {
         match &self.form {

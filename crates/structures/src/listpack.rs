@@ -107,6 +107,11 @@ impl Listpack {
         self.0.is_shared()
     }
 
+    /// Whether both are one allocation, a clone and its original since neither was edited. O(1).
+    pub fn is_same(&self, other: &Listpack) -> bool {
+        self.0.is_same(&other.0)
+    }
+
     /// Bytes that an element with this string takes in a listpack.
     #[inline]
     pub fn encoded_len(bytes: &[u8]) -> usize {

@@ -54,6 +54,20 @@ impl Object {
         }
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. While a clone lives, every
+    /// change of the original makes it another value. O(1), but for the groups of a stream.
+    pub fn is_same(&self, other: &Object) -> bool {
+        match (self, other) {
+            (Object::String(s), Object::String(other)) => s.is_same(other),
+            (Object::Hash(h), Object::Hash(other)) => h.is_same(other),
+            (Object::List(l), Object::List(other)) => l.is_same(other),
+            (Object::Set(s), Object::Set(other)) => s.is_same(other),
+            (Object::Zset(z), Object::Zset(other)) => z.is_same(other),
+            (Object::Stream(s), Object::Stream(other)) => s.is_same(other),
+            _ => false,
+        }
+    }
+
     /// Unix time in ms at which the first part of the value expires: the first field of a hash. O(1).
     #[inline]
     pub fn due_at_ms(&self) -> Option<i64> {
@@ -120,3 +134,6 @@ variants! {
     Zset(Zset),
     Stream(Stream),
 }
+
+#[cfg(test)]
+mod tests;

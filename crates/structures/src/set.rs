@@ -135,6 +135,16 @@ impl Set {
         }
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &Set) -> bool {
+        match (&self.form, &other.form) {
+            (Form::Integers(set), Form::Integers(other)) => set.is_same(other),
+            (Form::Packed(pack), Form::Packed(other)) => pack.is_same(other),
+            (Form::Hashed(set), Form::Hashed(other)) => set.is_same(other),
+            _ => false,
+        }
+    }
+
     /// What `OBJECT ENCODING` says. O(1).
     pub fn encoding(&self) -> &'static str {
         match &self.form {

@@ -91,6 +91,11 @@ impl Stream {
         self.inner.entries.nodes() + self.inner.groups.free_effort()
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(groups).
+    pub fn is_same(&self, other: &Stream) -> bool {
+        self.inner.entries.is_same(&other.inner.entries) && self.inner.groups.is_same(&other.inner.groups)
+    }
+
     /// What `OBJECT ENCODING` says. O(1).
     pub fn encoding(&self) -> &'static str {
         "stream"

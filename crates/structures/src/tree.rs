@@ -141,6 +141,14 @@ impl<L: Leaf> Tree<L> {
         self.root.as_ref().is_some_and(NodeRef::is_shared)
     }
 
+    /// Whether both are one tree, a clone and its original since neither was edited. O(1).
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Some(root), Some(other)) => root.is_same(other),
+            (root, other) => root.is_none() && other.is_none(),
+        }
+    }
+
     /// The least summary of all leaves, `u64::MAX` without leaves. O(children of the root).
     pub fn summary(&self) -> u64 {
         self.root.as_ref().map_or(u64::MAX, |root| root.view().min())

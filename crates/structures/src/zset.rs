@@ -124,6 +124,15 @@ impl Zset {
         }
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &Zset) -> bool {
+        match (&self.form, &other.form) {
+            (Form::Compact(pack), Form::Compact(other)) => pack.is_same(other),
+            (Form::Large(large), Form::Large(other)) => large.is_same(other),
+            _ => false,
+        }
+    }
+
     /// What `OBJECT ENCODING` says. O(1).
     pub fn encoding(&self) -> &'static str {
         if self.is_compact() { "listpack" } else { "skiplist" }

@@ -141,6 +141,11 @@ impl Compact {
         if self.0.is_empty() { 0 } else { u16_at(&self.0, 0) }
     }
 
+    /// Whether both are one block. O(1).
+    pub(super) fn is_same(&self, other: &Compact) -> bool {
+        self.0.is_same(&other.0)
+    }
+
     /// Heap bytes. O(1).
     pub(super) fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()

@@ -52,6 +52,10 @@ impl Table {
         self.fields.free_effort()
     }
 
+    pub(super) fn is_same(&self, other: &Table) -> bool {
+        self.fields.is_same(&other.fields) && self.is_listpack == other.is_listpack
+    }
+
     #[inline(always)]
     pub(super) fn next_expiry_at_ms(&self) -> Option<i64> {
         self.next_expiry_at_ms

@@ -73,6 +73,13 @@ impl Nodes {
         self.middle.free_effort() + 2
     }
 
+    /// Whether both are the same nodes. O(1).
+    pub(super) fn is_same(&self, other: &Nodes) -> bool {
+        self.front.is_same(&other.front)
+            && self.middle.is_same(&other.middle)
+            && self.back.is_same(&other.back)
+    }
+
     /// The node at an end, which is empty if there is none. O(1).
     #[inline]
     pub(super) fn end(&self, end: End) -> &Pack {

@@ -172,6 +172,11 @@ impl Pack {
         self.listpack_bytes as usize
     }
 
+    /// Whether both are the same part of one allocation. O(1).
+    pub(super) fn is_same(&self, other: &Pack) -> bool {
+        self.blob.is_same(&other.blob) && self.start == other.start && self.count == other.count
+    }
+
     /// Heap bytes. O(1).
     pub(super) fn memory_bytes(&self) -> usize {
         self.blob.memory_bytes()

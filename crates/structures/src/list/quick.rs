@@ -63,6 +63,10 @@ impl Quick {
         self.nodes.free_effort()
     }
 
+    pub(super) fn is_same(&self, other: &Quick) -> bool {
+        self.nodes.is_same(&other.nodes) && self.fill == other.fill
+    }
+
     /// The only node, if it is small enough to be the whole list, taken out.
     #[inline]
     pub(super) fn take_small(&mut self, fill: Fill) -> Option<Pack> {

@@ -83,6 +83,16 @@ impl Entries {
         self.nodes
     }
 
+    /// Whether both are one value, a clone and its original since neither was changed. O(1).
+    pub fn is_same(&self, other: &Entries) -> bool {
+        let facts = |entries: &Entries| (entries.last_id, entries.max_deleted_id, entries.added, entries.len);
+        let is_same_tail = match (&self.tail, &other.tail) {
+            (Some(tail), Some(other)) => tail.is_same(other),
+            (tail, other) => tail.is_none() && other.is_none(),
+        };
+        facts(self) == facts(other) && is_same_tail && self.full.is_same(&other.full)
+    }
+
     /// Nodes of the radix tree in which Valkey would keep the macro nodes. O(nodes).
     pub fn radix_nodes(&self) -> usize {
         let mut counter = radix::Counter::default();

@@ -371,6 +371,13 @@ impl Groups {
         Some(group)
     }
 
+    /// Whether both are the same groups, clones and their originals since neither was changed. O(groups).
+    pub(super) fn is_same(&self, other: &Groups) -> bool {
+        let (groups, others) = (&self.groups, &other.groups);
+        groups.len() == others.len()
+            && groups.iter().zip(others).all(|(group, other)| Arc::ptr_eq(group, other))
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.group_bytes + self.groups.capacity() * size_of::<Arc<Group>>()
     }

@@ -378,6 +378,11 @@ impl<'a> Iterator for Fields<'a> {
 impl ExactSizeIterator for Fields<'_> {}
 
 impl Node {
+    /// Whether both are one allocation. O(1).
+    pub(super) fn is_same(&self, other: &Node) -> bool {
+        self.listpack.is_same(&other.listpack)
+    }
+
     /// A node with one message.
     pub(super) fn new<'m>(id: StreamId, message: &impl Message<'m>) -> Node {
         let fields = message.fields();

@@ -178,6 +178,12 @@ impl<L: Leaf> NodeRef<L> {
         unsafe { &(*self.header.as_ptr()).count }.load(Ordering::Acquire) != 1
     }
 
+    /// Whether both refer to the same node.
+    #[inline(always)]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.header == other.header
+    }
+
     /// The node to edit: a copy of it, if it is shared. The children are shared with the original then.
     #[inline(always)]
     pub(super) fn make_mut(&mut self) -> NodeMut<'_, L> {

@@ -60,6 +60,10 @@ impl Large {
         self.scores.free_effort() + self.order.free_effort()
     }
 
+    pub fn is_same(&self, other: &Large) -> bool {
+        self.scores.is_same(&other.scores) && self.order.is_same(&other.order)
+    }
+
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         self.scores.get(member).map(|element| score_of(element.value))
     }

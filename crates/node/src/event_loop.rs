@@ -71,6 +71,8 @@ pub struct IoThread {
     held_under: Paused,
     /// Keys are ready for clients that could not be served yet.
     has_unserved: bool,
+    /// Objects that other threads freed are to be taken back.
+    has_undrained: bool,
     cron_ticks: u64,
 }
 
@@ -99,6 +101,7 @@ impl IoThread {
             held: Vec::new(),
             held_under: Paused::No,
             has_unserved: false,
+            has_undrained: false,
             cron_ticks: 0,
         }
     }
@@ -148,6 +151,7 @@ impl IoThread {
             }
             self.next_timeout_ns = state.timeouts.first().map(|(at, _)| *at);
             self.has_unserved = !state.unserved.is_empty() || !state.local.ready.is_empty();
+            self.has_undrained = state.local.heap.has_undrained();
             drop(state);
             node.gate.leave(self.index);
             crate::effects::merge(node);
@@ -177,7 +181,7 @@ impl IoThread {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.has_slices {
+        if !self.ready.is_empty() || self.has_slices || self.has_undrained {
             return Some(Duration::ZERO);
         }
         if self.moving.is_some() {

@@ -28,7 +28,7 @@ impl Workers {
             let mut heap = Heap::new();
             for job in work {
                 job(&mut heap);
-                heap.drain_pending();
+                while heap.drain_pending() {}
             }
         })?;
         Ok(Workers {

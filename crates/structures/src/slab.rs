@@ -23,6 +23,8 @@ use sys::pages::{PAGE_BYTES, PAGES};
 
 /// Objects above this size come from the general allocator.
 pub const SLAB_MAX_BYTES: usize = 8192;
+/// Objects of a heap that it takes back in one go once other threads freed them: some tens of microseconds.
+const DRAINED_AT_ONCE: usize = 4000;
 const FINE_MAX: usize = 1024;
 const COARSE_STEP: usize = 32;
 const FINE_CLASSES: usize = FINE_MAX / 8 + 1;
@@ -105,6 +107,8 @@ pub struct Heap {
     /// Per class: the page that serves next (null when none), which heads a list of pages with room.
     current: Box<[*mut Page; CLASSES]>,
     shared: &'static HeapShared,
+    /// Pages off the pending stack that are still to be drained, linked as there.
+    undrained: *mut Page,
 }
 
 // SAFETY: a heap is used through `&mut`, so by one thread at a time; what other threads touch (`HeapShared`, a
@@ -126,7 +130,7 @@ impl Heap {
             pages: AtomicUsize::new(0),
         }));
         HEAPS.lock().unwrap_or_else(|e| e.into_inner()).push(shared);
-        Heap { current: Box::new([null_mut(); CLASSES]), shared }
+        Heap { current: Box::new([null_mut(); CLASSES]), shared, undrained: null_mut() }
     }
 
     /// Bytes allocated minus bytes freed through this heap.
@@ -324,13 +328,18 @@ impl Heap {
         self.shared.pages.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Takes back what other threads freed of this heap's objects. Cheap when nothing waits.
-    pub fn drain_pending(&mut self) {
-        if self.shared.pending.load(Ordering::Relaxed).is_null() {
-            return;
+    /// Takes back what other threads freed of this heap's objects, up to some thousands: `true` if more are left. Cheap
+    /// when nothing waits.
+    pub fn drain_pending(&mut self) -> bool {
+        let mut page = std::mem::replace(&mut self.undrained, null_mut());
+        if page.is_null() {
+            if self.shared.pending.load(Ordering::Relaxed).is_null() {
+                return false;
+            }
+            page = self.shared.pending.swap(null_mut(), Ordering::Acquire);
         }
-        let mut page = self.shared.pending.swap(null_mut(), Ordering::Acquire);
-        while !page.is_null() {
+        let mut freed = 0;
+        while !page.is_null() && freed < DRAINED_AT_ONCE {
             // SAFETY: pages on the pending stack are live: they hold the undrained object that put them there.
             // `pending_next` is read before `remote` is emptied, after which another thread may push the page anew.
             unsafe {
@@ -340,10 +349,19 @@ impl Heap {
                     let following = object.cast::<*mut u8>().read();
                     self.free_local(page, object);
                     object = following;
+                    freed += 1;
                 }
                 page = next;
             }
         }
+        // What is left stays linked as it is: no thread pushes a page whose remote stack is not empty.
+        self.undrained = page;
+        !page.is_null()
+    }
+
+    /// Whether [`Self::drain_pending`] stopped before the end.
+    pub fn has_undrained(&self) -> bool {
+        !self.undrained.is_null()
     }
 
     /// Whether the page of an object of `size` bytes at `object` is so empty that moving it out pays
@@ -436,7 +454,7 @@ unsafe fn free_remote(page: *mut Page, object: *mut u8) {
 impl Drop for Heap {
     /// Empty pages go back; pages with live objects stay mapped (their objects belong to tables that outlive us).
     fn drop(&mut self) {
-        self.drain_pending();
+        while self.drain_pending() {}
         for class in 0..CLASSES {
             let mut page = self.current[class];
             while !page.is_null() {

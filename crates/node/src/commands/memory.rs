@@ -177,7 +177,7 @@ pub fn memory_usage(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 
 /// `MEMORY PURGE`: gives the answering thread's empty pages back to the kernel.
 pub fn memory_purge(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
-    ctx.data.space.local.heap.drain_pending();
+    while ctx.data.space.local.heap.drain_pending() {}
     sys::pages::PAGES.purge();
     sys::alloc::purge();
     ctx.data.reply.ok();

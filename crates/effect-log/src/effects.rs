@@ -58,6 +58,14 @@ impl Effects {
         self.frames[at..at + 4].copy_from_slice(&length.to_le_bytes());
     }
 
+    /// Adds the effects of another buffer, in their order.
+    pub fn extend(&mut self, other: &Effects) {
+        self.count += other.count;
+        if self.active {
+            self.frames.extend_from_slice(&other.frames);
+        }
+    }
+
     /// Forgets all effects; the buffer stays unless it is large.
     #[inline(always)]
     pub fn clear(&mut self) {

@@ -4,6 +4,7 @@
 //! completion on the thread that read them, under the locks of the shards they name; see [`Space`], the view that
 //! handlers work on. Clock and randomness are arguments: nothing here asks the system for either.
 
+pub mod aside;
 pub mod blocked;
 pub mod evict;
 pub mod expire;

@@ -1,5 +1,6 @@
 //! Shards, their locks, and sets of locked shards.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use smallvec::SmallVec;
@@ -44,7 +45,7 @@ pub(crate) struct Cold {
 }
 
 impl Shard {
-    fn new(number: u32) -> Self {
+    pub(crate) fn new(number: u32) -> Self {
         Shard {
             first: Table::new(number),
             others: Vec::new(),
@@ -151,20 +152,28 @@ pub struct Keyspace {
     pub watchers: AtomicI64,
     /// Clients that wait for keys.
     pub blocked: Blocked,
+    /// Where commands that were set aside run.
+    pub(crate) aside: OnceLock<Box<Keyspace>>,
 }
 
 impl Keyspace {
     /// An empty keyspace. At most 256 databases share the byte-wide map.
     pub fn new(options: KeyspaceOptions) -> Self {
         let shards = (0..options.hasher.shards()).map(|n| Padded(TryMutex::new(Shard::new(n)))).collect();
+        Keyspace { shards, ..Keyspace::without_shards(options.hasher, options.databases) }
+    }
+
+    /// A keyspace to whose shards there are no locks: a unit brings its own ([`Locked::own`]).
+    pub(crate) fn without_shards(hasher: KeyHasher, databases: u16) -> Self {
         Keyspace {
-            shards,
-            hasher: options.hasher,
-            counters: (0..options.databases).map(|_| DbCounters::default()).collect(),
-            physical: (0..options.databases).map(|n| AtomicU8::new(n as u8)).collect(),
+            shards: Box::default(),
+            hasher,
+            counters: (0..databases).map(|_| DbCounters::default()).collect(),
+            physical: (0..databases).map(|n| AtomicU8::new(n as u8)).collect(),
             epoch: AtomicU64::new(0),
             watchers: AtomicI64::new(0),
             blocked: Blocked::default(),
+            aside: OnceLock::new(),
         }
     }
 
@@ -306,18 +315,30 @@ pub struct Locked<'k> {
     guards: SmallVec<[(u32, Guard<'k, Shard>); 2]>,
     /// Under the gate no other thread runs commands, so any shard may be taken when it is first needed.
     gate: bool,
+    /// A shard that belongs to no keyspace, for keys of any shard.
+    own: Option<Box<Shard>>,
 }
 
 impl<'k> Locked<'k> {
     /// No shard.
     #[inline(always)]
     pub fn none() -> Self {
-        Locked { guards: SmallVec::new(), gate: false }
+        Locked { guards: SmallVec::new(), gate: false, own: None }
     }
 
     /// Every shard, taken when first needed: the caller holds the gate.
     pub fn gate() -> Self {
-        Locked { guards: SmallVec::new(), gate: true }
+        Locked { guards: SmallVec::new(), gate: true, own: None }
+    }
+
+    /// A shard of the unit's own, which stands for all shards.
+    pub(crate) fn own(shard: Box<Shard>) -> Self {
+        Locked { guards: SmallVec::new(), gate: false, own: Some(shard) }
+    }
+
+    /// The unit's own shard, if it has one.
+    pub(crate) fn into_own(mut self) -> Option<Box<Shard>> {
+        self.own.take()
     }
 
     /// Whether the unit runs under the gate.
@@ -395,6 +416,9 @@ impl<'k> Locked<'k> {
 
     #[inline(never)]
     fn shard_slow(&mut self, keyspace: &'k Keyspace, shard: u32) -> &mut Shard {
+        if let Some(own) = &mut self.own {
+            return own;
+        }
         let at = if self.gate {
             match self.guards.iter().position(|(n, _)| *n == shard) {
                 Some(at) => at,

@@ -671,6 +671,27 @@ impl<'a> Space<'a> {
         self.locked.shard(self.keyspace, key.shard).table_mut(physical).object_mut(slot)
     }
 
+    /// Puts another object in the place of the one behind a key, which must be there: as a change in place of all of it.
+    /// Clients that watch the key are told if `watched`. The old object is freed by another thread. O(1).
+    pub(crate) fn exchange(&mut self, key: Key<'_>, object: Object, watched: bool) {
+        let Some(slot) = self.live_slot(key) else { return };
+        let physical = self.physical;
+        let epoch = self.keyspace.epoch.load(Ordering::Relaxed);
+        let shard = self.locked.shard(self.keyspace, key.shard);
+        shard.retain_clone_for_snapshot(physical, slot, epoch, &mut self.local.heap);
+        let Some(place) = shard.table_mut(physical).object_mut(slot) else { return };
+        let at_ms = object.due_at_ms();
+        let old = std::mem::replace(place, object);
+        let was_at_ms = old.due_at_ms();
+        self.local.discard(old);
+        self.due_changed(key, was_at_ms, at_ms);
+        if watched {
+            self.object_changed(key);
+        } else {
+            self.object_changed_unwatched(key, 1);
+        }
+    }
+
     /// Reads a collection (or a large string) for a command that only reads: counts the hit or miss, marks the access.
     #[inline]
     pub fn read_as<T: Variant>(&mut self, key: Key<'_>) -> Result<Option<&T>, WrongType> {

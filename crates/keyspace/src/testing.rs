@@ -58,7 +58,7 @@ impl Plain {
         }
     }
 
-    fn to_new(&self) -> NewValue<'_> {
+    pub(crate) fn to_new(&self) -> NewValue<'_> {
         match self {
             Plain::Int(n) => NewValue::Int(*n),
             Plain::Bytes(bytes) => NewValue::Bytes { bytes, raw: false },

@@ -148,7 +148,18 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Elements that a body works through under its locks, at some hundred nanoseconds each: more are a reason to be set
+/// aside.
+pub const LOCKED_ELEMENTS_MAX: usize = 2000;
+
 impl Ctx<'_> {
+    /// Whether the body may end with [`Outcome::Aside`](crate::Outcome::Aside): not inside a transaction or under the
+    /// gate, when others wait for what it does, or when it was set aside before.
+    #[inline]
+    pub fn may_set_aside(&self) -> bool {
+        !self.session.at_once && self.session.executing.is_none() && !self.space.is_gate()
+    }
+
     /// The key at argument `i`, with its place.
     #[inline(always)]
     pub fn key<'k>(&self, args: &Args<'k>, i: usize) -> Key<'k> {

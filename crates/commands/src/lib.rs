@@ -14,6 +14,8 @@ pub mod hyperloglog;
 pub mod keys;
 pub mod options;
 pub mod session;
+#[cfg(test)]
+mod set_aside;
 pub mod slices;
 pub mod sort;
 pub mod t_hash;

@@ -89,6 +89,8 @@ pub struct Session {
     pub pushes: Option<Box<Vec<u8>>>,
     /// The client has used MULTI: CLIENT LIST shows `multi=0` outside transactions from then on, not -1.
     pub used_multi: bool,
+    /// The command under way runs to its end under its locks, however long that takes.
+    pub at_once: bool,
     /// Keys under WATCH.
     pub watch: Option<Box<Watch>>,
     /// `CLIENT REPLY`.
@@ -124,6 +126,7 @@ impl Session {
             executing: None,
             pushes: None,
             used_multi: false,
+            at_once: false,
             watch: None,
             reply_mode: ReplyMode::On,
             no_evict: false,

@@ -8,6 +8,7 @@
 use wire::resp::Resp;
 use wire::resp::encode::ReplyWriter;
 
+use crate::table::Continuation;
 use crate::{CommandResult, Ctx, Outcome};
 
 /// Up to this many elements a body writes at once, under its lock: some 20 µs.
@@ -116,6 +117,24 @@ pub fn gather_in_slices(
         ctx.reply.raw(&gathered.out[sent..end]);
         sent = end;
         sent < gathered.out.len()
+    })
+}
+
+/// Writes bytes that were worked out elsewhere, then goes on with `rest`.
+pub fn bytes_in_slices(bytes: Vec<u8>, rest: Option<Continuation>) -> Continuation {
+    bytes_from(bytes, 0, rest)
+}
+
+fn bytes_from(bytes: Vec<u8>, from: usize, rest: Option<Continuation>) -> Continuation {
+    let mut left = Some((bytes, rest));
+    Box::new(move |ctx| {
+        let Some((bytes, rest)) = left.take() else { return Ok(Outcome::Done) };
+        let end = bytes.len().min(from + SLICE_BYTES);
+        ctx.reply.raw(&bytes[from..end]);
+        if end < bytes.len() {
+            return Ok(Outcome::Continue(bytes_from(bytes, end, rest)));
+        }
+        Ok(rest.map_or(Outcome::Done, Outcome::Continue))
     })
 }
 

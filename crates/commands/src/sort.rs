@@ -84,6 +84,13 @@ fn run(ctx: &mut Ctx<'_>, args: &Args<'_>, stores: bool) -> CommandResult {
     if options.store.is_none() && !options.reads_undeclared() && source.len() > AT_ONCE_MAX {
         return Ok(Outcome::Worker(plan.into_job(source, &options.gets, ctx.reply.resp)));
     }
+    if options.store.is_some()
+        && !options.reads_undeclared()
+        && source.len() > AT_ONCE_MAX
+        && ctx.may_set_aside()
+    {
+        return Ok(Outcome::Aside);
+    }
     let sorted = match options.by {
         By::Pattern(pattern) => plan.sort_by_pattern(&source, &pattern, &mut ctx.space)?,
         By::Element | By::Nothing => plan.sort_by_element(&source)?,

@@ -14,6 +14,10 @@ pub enum Outcome {
     Continue(Continuation),
     /// The rest runs on a worker thread; the reply it returns is sent from there.
     Worker(Job),
+    /// It would hold its shards for too long: run it again on clones of its keys' values, on a worker thread, and put
+    /// what comes of it in place if they are what they were (see `keyspace::aside`). Nothing was written or changed.
+    /// Only where [`Ctx::may_set_aside`] says so.
+    Aside,
     /// The command needs every shard and was entered without the gate: run it again, under the gate.
     NeedsGate,
     /// A shard is busy: run the command again when it is free. Nothing was written.

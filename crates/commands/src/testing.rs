@@ -3,7 +3,7 @@
 use effect_log::Effects;
 use keyspace::evict::Access;
 use keyspace::space::Local;
-use keyspace::{Key, KeyHasher, Keyspace, KeyspaceOptions, Locked, Sharding, Space};
+use keyspace::{Key, KeyHasher, Keyspace, KeyspaceOptions, Locked, Sharding, Space, SpaceCounters};
 use sys::random::Rng;
 use wire::resp::encode::ReplyWriter;
 use wire::resp::reply::reply_len;
@@ -25,6 +25,8 @@ pub struct Engine {
     pub went_on: Option<&'static str>,
     /// Whether the last command asked for the gate.
     pub gated: bool,
+    /// Commands that somebody else runs while the next one is set aside, each time that it is.
+    pub meanwhile: Vec<&'static str>,
     rng: Rng,
     effects: Vec<Vec<Vec<u8>>>,
 }
@@ -48,6 +50,7 @@ impl Engine {
             now_ms: 1_800_000_000_000,
             went_on: None,
             gated: false,
+            meanwhile: Vec::new(),
             rng: Rng::new(3),
             effects: Vec::new(),
         }
@@ -97,21 +100,16 @@ impl Engine {
             assert!(out.is_empty(), "a command asks for the gate before it replies");
             result = self.unit(Locked::gate(), out, |ctx| (spec.run)(ctx, &owned.as_args()));
         }
-        let after = self.local.counters;
-        if after.changes - before.changes > after.expired_keys - before.expired_keys {
-            match spec.log {
-                Log::Verbatim if result.is_ok() => {
-                    self.local.effects.push(u32::from(self.session.db), argv);
-                }
-                Log::Verbatim | Log::Rewritten => {
-                    assert!(!self.local.effects.is_empty(), "a change without an effect")
-                }
-                Log::Nothing => panic!("{} changed something", spec.facts.name),
-            }
+        let is_aside = matches!(result, Ok(Outcome::Aside));
+        if is_aside {
+            assert!(out.is_empty() && self.local.counters.changes == before.changes, "nothing happened yet");
+            result = self.aside(&places, spec, argv, out);
+        } else {
+            log(spec, argv, self.session.db, &mut self.local, before, result.is_ok());
         }
-        self.went_on = None;
+        self.went_on = is_aside.then_some("aside");
         while let Ok(Outcome::Continue(mut slice)) = result {
-            self.went_on = Some("slices");
+            self.went_on = self.went_on.or(Some("slices"));
             result = self.unit(Locked::none(), out, |ctx| slice(ctx));
         }
         self.keep_effects();
@@ -125,6 +123,42 @@ impl Engine {
             _ => panic!("{} wants what a lone thread has not", spec.facts.name),
         }
         Ok(None)
+    }
+
+    /// Runs a command on clones of its keys' values and puts it in place.
+    fn aside(&mut self, places: &[Key<'_>], spec: &Spec, argv: &[&[u8]], out: &mut Vec<u8>) -> CommandResult {
+        let owned: OwnedArgs = argv.iter().copied().collect();
+        let mut meanwhile = std::mem::take(&mut self.meanwhile).into_iter();
+        loop {
+            out.clear();
+            let locked = self.keyspace.lock(places).expect("nobody else is here");
+            let db = self.session.db;
+            let mut space = Space::new(self.keyspace, &mut self.local, locked, db, self.now_ms, Access::None);
+            let taken = space.take(places);
+            drop(space);
+            let mut local = Local::new(Effects::new(true));
+            let Engine { session, limits, rng, .. } = &mut *self;
+            session.at_once = true;
+            let (result, made) = taken.make(&mut local, |space| {
+                let before = space.local.counters;
+                let reply = ReplyWriter::new(out, session.resp);
+                let mut ctx = Ctx { space, reply, session, rng, limits, first_key: None };
+                let result = (spec.run)(&mut ctx, &owned.as_args());
+                log(spec, argv, db, ctx.space.local, before, result.is_ok());
+                (result, ctx.space.into_locked())
+            });
+            self.session.at_once = false;
+            let other = meanwhile.next();
+            other.iter().for_each(|line| drop(self.call(line)));
+            let locked = self.keyspace.lock(places).expect("nobody else is here");
+            let mut space = Space::new(self.keyspace, &mut self.local, locked, db, self.now_ms, Access::None);
+            let installed = space.install(made);
+            drop(space);
+            assert_eq!(installed, other.is_none());
+            if installed {
+                return result;
+            }
+        }
     }
 
     /// Runs a body that needs no key, to its end: its output, and how many slices it took.
@@ -222,6 +256,20 @@ impl Engine {
         let locked = self.keyspace.lock(&[place]).expect("nobody else is here");
         let mut space = Space::new(self.keyspace, &mut self.local, locked, 0, self.now_ms, Access::None);
         space.peek(place).and_then(|entry| entry.expire_at_ms())
+    }
+}
+
+/// Logs what a command did, and sees to it that it said so.
+fn log(spec: &Spec, argv: &[&[u8]], db: u16, local: &mut Local, before: SpaceCounters, succeeded: bool) {
+    let after = local.counters;
+    if after.changes - before.changes > after.expired_keys - before.expired_keys {
+        match spec.log {
+            Log::Verbatim if succeeded => local.effects.push(u32::from(db), argv),
+            Log::Verbatim | Log::Rewritten => {
+                assert!(!local.effects.is_empty(), "a change without an effect")
+            }
+            Log::Nothing => panic!("{} changed something", spec.facts.name),
+        }
     }
 }
 

@@ -271,7 +271,7 @@ fn serve_client(
         Ok(Outcome::Continue(slice)) => How::Continues(out, slice),
         Ok(Outcome::Worker(job)) => How::Worker(job),
         Err(error) => How::Failed { error, rejected },
-        Ok(Outcome::Wait(_) | Outcome::Busy(_) | Outcome::NeedsGate) => {
+        Ok(Outcome::Wait(_) | Outcome::Busy(_) | Outcome::NeedsGate | Outcome::Aside) => {
             let mut space =
                 Space::new(&node.keyspace, &mut state.local, locked, ticket.db, moment.now_ms, moment.access);
             space.wait_again(ticket);
@@ -301,6 +301,7 @@ fn run(
     let Run::Data(body) = command.run else { unreachable!("only commands on keys wait for keys") };
     let mut session = Session::new(request.client, true);
     (session.db, session.resp, session.no_touch) = (ticket.db, request.resp, request.no_touch);
+    session.at_once = true;
     let args = request.args.as_args();
     let ThreadState { local, rng, .. } = state;
     let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());

@@ -286,6 +286,7 @@ fn settle(
             state.jobs.push((client.token, job));
             Done::Waits
         }
+        Ok(Outcome::Aside) => crate::aside::begin(node, state, number, args, moment, client),
         Err((error, rejected)) => {
             let mut text = error.bytes();
             if rejected && node.registry.get(number).facts.name == "exec" {
@@ -480,16 +481,22 @@ pub fn end_body(
             result = Ok(Outcome::Done);
         }
     }
-    let counters = &ctx.space.local.counters;
-    // CONFIG RESETSTAT sets the number of expired keys back.
-    let changed = counters.changes - before.0 > counters.expired_keys.saturating_sub(before.1);
-    if changed {
-        log_change(&mut ctx, command, args, before.2, result.is_ok());
-    }
+    log_body(&mut ctx, command, args, before, result.is_ok());
     if !in_unit {
         commit(node, ctx.space.local, moment);
     }
     (result, ctx.space.into_locked())
+}
+
+/// Sees to it that what a body changed is among the unit's effects. `before`: changes, expired keys and effects.
+#[inline(always)]
+pub fn log_body(ctx: &mut Ctx<'_>, command: &Command, args: &Args<'_>, before: (u64, u64, usize), ok: bool) {
+    let counters = &ctx.space.local.counters;
+    // CONFIG RESETSTAT sets the number of expired keys back.
+    let changed = counters.changes - before.0 > counters.expired_keys.saturating_sub(before.1);
+    if changed {
+        log_change(ctx, command, args, before.2, ok);
+    }
 }
 
 /// Runs the next slice of a command that goes on. `true` when it is done (or failed); the reply is written.
@@ -527,7 +534,9 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
             finish_reply(client, reply_from, Done::Waits);
             return true;
         }
-        Ok(Outcome::Wait(_)) => unreachable!("a command that has begun to reply never waits"),
+        Ok(Outcome::Wait(_) | Outcome::Aside) => {
+            unreachable!("a command that has begun to reply never waits")
+        }
         Ok(Outcome::Done) => Done::Replied,
         Err(error) => {
             write_error(state, client, &error.bytes());

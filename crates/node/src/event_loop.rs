@@ -20,9 +20,10 @@ use sys::clock::{mono_ns, wall_ms};
 use sys::poller::{AnyPoller, Event, Poller};
 use wire::resp::parse::Span;
 
+use crate::aside;
 use crate::blocked;
 use crate::client::Waiting;
-use crate::dispatch::{self, Done, Moment};
+use crate::dispatch::{self, Moment};
 use crate::listener::Listeners;
 use crate::mailbox::Mail;
 use crate::node::Node;
@@ -71,6 +72,8 @@ pub struct IoThread {
     held_under: Paused,
     /// Keys are ready for clients that could not be served yet.
     has_unserved: bool,
+    /// Commands that were worked out aside could not be put in place yet.
+    has_prepared: bool,
     /// Objects that other threads freed are to be taken back.
     has_undrained: bool,
     cron_ticks: u64,
@@ -101,6 +104,7 @@ impl IoThread {
             held: Vec::new(),
             held_under: Paused::No,
             has_unserved: false,
+            has_prepared: false,
             has_undrained: false,
             cron_ticks: 0,
         }
@@ -151,6 +155,7 @@ impl IoThread {
             }
             self.next_timeout_ns = state.timeouts.first().map(|(at, _)| *at);
             self.has_unserved = !state.unserved.is_empty() || !state.local.ready.is_empty();
+            self.has_prepared = !state.prepared.is_empty();
             self.has_undrained = state.local.heap.has_undrained();
             drop(state);
             node.gate.leave(self.index);
@@ -187,13 +192,13 @@ impl IoThread {
         if self.moving.is_some() {
             return Some(Duration::from_millis(1));
         }
-        if self.has_parked {
+        if self.has_parked || (self.has_prepared && self.node.pause.at(wall_ms() as i64) == Paused::No) {
             // Clients parked on a shard: its release wakes us; this is for the case that the holder was cut short.
             return Some(Duration::from_micros(100));
         }
         let mut next_ns = self.next_cron_ns.min(self.next_timeout_ns.unwrap_or(u64::MAX));
         let now_ns = mono_ns();
-        if self.has_unserved || !self.held.is_empty() {
+        if self.has_unserved || self.has_prepared || !self.held.is_empty() {
             let now_ms = wall_ms() as i64;
             let paused_ms = match self.node.pause.at(now_ms) {
                 Paused::No => 0,
@@ -279,13 +284,10 @@ impl IoThread {
                     let Some(slot) = state.clients.slot_of(token) else { continue };
                     let Some(client) = state.clients.get_mut(slot) else { continue };
                     client.waiting = Waiting::No;
-                    let from = client.out.len();
-                    client.out.extend_from_slice(&bytes);
-                    dispatch::finish_reply(client, from, Done::Replied);
-                    client.dirty = true;
-                    self.dirty.push(slot);
-                    self.ready.push(slot);
+                    aside::append_reply(client, bytes, None);
+                    self.go_on(state, slot);
                 }
+                Mail::Prepared(prepared) => state.prepared.push(prepared),
                 Mail::Served(served) => self.finish_wait(state, served, moment),
                 // That it woke us is enough.
                 Mail::Unpaused => {}
@@ -298,6 +300,17 @@ impl IoThread {
                     }
                 }
             }
+        }
+    }
+
+    /// A client whose command was worked out elsewhere has a reply, or the beginning of one.
+    fn go_on(&mut self, state: &mut ThreadState, slot: u32) {
+        let Some(client) = state.clients.get_mut(slot) else { return };
+        client.dirty = true;
+        self.dirty.push(slot);
+        match client.waiting {
+            Waiting::Slices(_) => self.waiting.push(slot),
+            _ => self.ready.push(slot),
         }
     }
 

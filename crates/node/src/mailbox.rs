@@ -29,6 +29,8 @@ pub enum Mail {
         /// Bytes of the reply.
         bytes: Vec<u8>,
     },
+    /// A command of a client of this thread was worked out aside.
+    Prepared(Box<crate::aside::Prepared>),
     /// A client of this thread waits no more.
     Served(crate::blocked::Served),
     /// Some client of this thread was marked for closing.

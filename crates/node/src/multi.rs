@@ -238,7 +238,9 @@ fn exec_one(
             client.out.extend_from_slice(&job());
             None
         }
-        Ok(Outcome::Continue(_) | Outcome::NeedsGate | Outcome::Busy(_) | Outcome::Wait(_)) => {
+        Ok(
+            Outcome::Continue(_) | Outcome::NeedsGate | Outcome::Busy(_) | Outcome::Wait(_) | Outcome::Aside,
+        ) => {
             // `run_body` drives continuations to their end and lets nobody wait within a unit, and the gate was taken
             // for the rest.
             Some(CommandError::text("ERR command cannot run inside a transaction"))

@@ -150,6 +150,7 @@ impl Node {
                         jobs: Vec::new(),
                         timeouts: Default::default(),
                         served: Vec::new(),
+                        prepared: Vec::new(),
                         unserved: Vec::new(),
                         relocation: Relocation::default(),
                     }),

@@ -8,6 +8,7 @@ use keyspace::expire::ExpireCycle;
 use keyspace::space::Local;
 use sys::random::Rng;
 
+use crate::aside::Prepared;
 use crate::blocked::Served;
 use crate::client::Clients;
 use crate::stats::Stats;
@@ -38,6 +39,9 @@ pub struct ThreadState {
     pub timeouts: BTreeSet<(u64, u64)>,
     /// Its waiting clients that commands of this thread served in this tick.
     pub served: Vec<Served>,
+    /// Commands that were worked out aside and are to be put in place.
+    #[allow(clippy::vec_box, reason = "as they came by mail")]
+    pub prepared: Vec<Box<Prepared>>,
     /// Keys that are ready for clients which could not be served at the end of a unit.
     pub unserved: Vec<Ready>,
     /// Emptying of sparse slab pages.

@@ -44,8 +44,6 @@ pub fn run(
             let spawned = std::thread::Builder::new().name(format!("brasa-io-{index}")).spawn_scoped(
                 scope,
                 move || {
-                    // Workers and the keeper may have its processor when requests come.
-                    sys::thread::ask_for_short_slices();
                     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
                     let error = match ended {
                         Ok(Ok(())) => return,

@@ -4,10 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-use structures::slab::Heap;
+use effect_log::Effects;
+use keyspace::space::Local;
 
-/// Work for a worker; it may free entries through the worker's heap.
-pub type Work = Box<dyn FnOnce(&mut Heap) + Send>;
+/// Work for a worker; it may make and free entries through the worker's heap.
+pub type Work = Box<dyn FnOnce(&mut Local) + Send>;
 
 /// The workers.
 pub struct Workers {
@@ -25,10 +26,10 @@ impl Workers {
         std::thread::Builder::new().name("brasa-worker".into()).spawn(move || {
             // It may share a processor with an I/O thread.
             sys::thread::compute_in_background();
-            let mut heap = Heap::new();
+            let mut local = Local::new(Effects::new(false));
             for job in work {
-                job(&mut heap);
-                while heap.drain_pending() {}
+                job(&mut local);
+                while local.heap.drain_pending() {}
             }
         })?;
         Ok(Workers {
@@ -47,19 +48,19 @@ impl Workers {
 
     /// Frees the keys of whole databases in the background.
     pub fn free(&self, keys: keyspace::space::Detached) {
-        self.free_with(keys.keys, |heap| keys.free(heap));
+        self.free_with(keys.keys, |local| keys.free(&mut local.heap));
     }
 
     /// Frees large values in the background.
     pub fn free_values(&self, values: keyspace::space::HeavyGarbage) {
-        self.free_with(values.values() as u64, |heap| values.free(heap));
+        self.free_with(values.values() as u64, |local| values.free(&mut local.heap));
     }
 
-    fn free_with(&self, count: u64, free: impl FnOnce(&mut Heap) + Send + 'static) {
+    fn free_with(&self, count: u64, free: impl FnOnce(&mut Local) + Send + 'static) {
         self.pending_objects.fetch_add(count, Ordering::Relaxed);
         let (pending, freed) = (self.pending_objects.clone(), self.freed_objects.clone());
-        self.run(Box::new(move |heap| {
-            free(heap);
+        self.run(Box::new(move |local| {
+            free(local);
             pending.fetch_sub(count, Ordering::Relaxed);
             freed.fetch_add(count, Ordering::Relaxed);
         }));

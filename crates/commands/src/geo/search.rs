@@ -375,12 +375,22 @@ fn corners(args: &Args<'_>, i: usize) -> Result<Vec<Place>, CommandError> {
 }
 
 fn search(ctx: &mut Ctx<'_>, args: &Args<'_>, command: Command) -> CommandResult {
-    let limits = limits(ctx);
+    let (limits, may_set_aside) = (limits(ctx), ctx.may_set_aside());
     let key = ctx.key(args, command.key());
     let zset = ctx.space.read_as::<Zset>(key)?;
     let mut search = Search::parse(args, command, zset)?;
     let shape = zset.and_then(|_| search.shape());
+    let is_long = |zset: &Zset, shape: &Shape| {
+        let candidates: usize = shape.cells().map(|cell| zset.score_ranks(&scores(cell)).len()).sum();
+        candidates > WORKER_MEMBERS && !(search.any && search.count <= WORKER_MEMBERS / 8)
+    };
     if let Some(at) = search.store_at {
+        if let (Some(zset), Some(shape)) = (zset, &shape)
+            && may_set_aside
+            && is_long(zset, shape)
+        {
+            return Ok(Outcome::Aside);
+        }
         let result = match (zset, shape) {
             (Some(zset), Some(shape)) => search.sorted_set(&search.run(zset, &shape), shape.metres, limits),
             _ => Zset::default(),
@@ -394,8 +404,7 @@ fn search(ctx: &mut Ctx<'_>, args: &Args<'_>, command: Command) -> CommandResult
         ctx.reply.array(0);
         return Ok(Outcome::Done);
     };
-    let candidates: usize = shape.cells().map(|cell| zset.score_ranks(&scores(cell)).len()).sum();
-    if candidates <= WORKER_MEMBERS || search.any && search.count <= WORKER_MEMBERS / 8 {
+    if !is_long(zset, &shape) {
         search.write(&search.run(zset, &shape), shape.metres, &mut ctx.reply);
         return Ok(Outcome::Done);
     }

@@ -1,6 +1,6 @@
 //! Changes inside a list.
 
-use structures::list::{End, List};
+use structures::list::{End, List, Needle};
 
 use super::{fill, finish, place};
 use crate::options::{integer, integer_between};
@@ -23,6 +23,21 @@ pub fn lset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     Ok(Outcome::Done)
 }
 
+/// Elements that are looked at under the lock.
+const LOOKED_AT_MAX: usize = 20_000;
+
+/// Whether the search for `wanted` elements that equal one, from an end, is over soon.
+fn is_near(list: &List, element: &[u8], from: End, wanted: usize) -> bool {
+    let len = list.len();
+    if len <= LOOKED_AT_MAX {
+        return true;
+    }
+    let range = if from == End::Front { 0..LOOKED_AT_MAX } else { len - LOOKED_AT_MAX..len };
+    let element = Needle::new(element);
+    wanted <= LOOKED_AT_MAX
+        && list.walk(range, from).filter(|other| element.matches(*other)).take(wanted).count() == wanted
+}
+
 /// `LINSERT key BEFORE|AFTER pivot element`: puts an element beside the first one that equals the pivot. Replies with
 /// the new length, -1 without a pivot, 0 without a key. O(n).
 pub fn linsert(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
@@ -33,12 +48,14 @@ pub fn linsert(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     } else {
         return Err(CommandError::Syntax);
     };
-    let key = ctx.key(args, 1);
-    let fill = fill(ctx);
+    let (key, fill, may_set_aside) = (ctx.key(args, 1), fill(ctx), ctx.may_set_aside());
     let Some(list) = ctx.space.write_as::<List>(key)? else {
         ctx.reply.int(0);
         return Ok(Outcome::Done);
     };
+    if may_set_aside && !is_near(list, args.get(3), End::Front, 1) {
+        return Ok(Outcome::Aside);
+    }
     let element = args.get(4);
     list.prepare(fill, element.len(), 1);
     if !list.insert_beside(args.get(3), after, element) {
@@ -55,14 +72,16 @@ pub fn linsert(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// O(n).
 pub fn lrem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let count = integer_between(args.get(2), -i64::MAX, i64::MAX)?;
-    let key = ctx.key(args, 1);
-    let fill = fill(ctx);
+    let (key, fill, may_set_aside) = (ctx.key(args, 1), fill(ctx), ctx.may_set_aside());
     let Some(list) = ctx.space.write_as::<List>(key)? else {
         ctx.reply.int(0);
         return Ok(Outcome::Done);
     };
     let from = if count < 0 { End::Back } else { End::Front };
     let max = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
+    if may_set_aside && !is_near(list, args.get(3), from, max) {
+        return Ok(Outcome::Aside);
+    }
     let removed = list.remove_equal(args.get(3), from, max);
     if removed > 0 {
         let is_empty = list.is_empty();

@@ -7,6 +7,7 @@ use structures::set::Set;
 
 use super::many::reply_all;
 use super::{count_changes, end_removal, limits, reply_member};
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::options::integer;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -46,6 +47,7 @@ pub fn spop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// `SPOP` with a count.
 fn pop_several(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize) -> CommandResult {
     let (limits, keeps) = (limits(ctx), ctx.space.local.effects.is_active());
+    let may_set_aside = ctx.may_set_aside();
     let set = ctx.space.write_as::<Set>(key)?;
     let Some(set) = set.filter(|_| count > 0) else {
         ctx.reply.set(0);
@@ -61,6 +63,9 @@ fn pop_several(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize) -> CommandResult {
         ctx.effect(&[b"UNLINK", key.bytes]);
         ctx.reply.set(len);
         return reply_all(&mut ctx.reply, &set);
+    }
+    if may_set_aside && count > LOCKED_ELEMENTS_MAX {
+        return Ok(Outcome::Aside);
     }
     ctx.reply.set(count);
     let mut popped = Popped::new(keeps);

@@ -10,6 +10,7 @@ use structures::set::{Finder, Set};
 
 use super::combine::{Sets, removing_is_cheaper, repeats_first, sets_of};
 use super::limits;
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::{Args, CommandResult, Ctx, Outcome};
 
 /// Puts a result where it belongs and replies with its size. An empty one removes the key.
@@ -25,6 +26,11 @@ fn store(ctx: &mut Ctx<'_>, key: Key<'_>, mut result: Set) -> CommandResult {
     Ok(Outcome::Done)
 }
 
+/// Whether to go through all members takes too long under the locks.
+fn is_long(ctx: &Ctx<'_>, sets: &Sets) -> bool {
+    ctx.may_set_aside() && sets.iter().flatten().map(Set::len).sum::<usize>() > LOCKED_ELEMENTS_MAX
+}
+
 /// `SINTERSTORE destination key [key …]`: stores the members that all sets have. O(n) look-ups, n the smallest set's
 /// members times the sets.
 pub fn sinterstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
@@ -34,6 +40,9 @@ pub fn sinterstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         return store(ctx, destination, Set::default());
     };
     sets.sort_by_key(Set::len);
+    if ctx.may_set_aside() && sets[0].len() * sets.len() > LOCKED_ELEMENTS_MAX {
+        return Ok(Outcome::Aside);
+    }
     let mut sets = sets.into_iter();
     let first = sets.next().expect("arity asks for a set");
     let others: Vec<Finder> = sets.map(|set| Finder::new(set, first.len())).collect();
@@ -51,8 +60,12 @@ pub fn sinterstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// sets.
 pub fn sunionstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let (destination, limits) = (ctx.key(args, 1), limits(ctx));
+    let sets = sets_of(ctx, args, 2..args.len())?;
+    if is_long(ctx, &sets) {
+        return Ok(Outcome::Aside);
+    }
     let mut result = Set::default();
-    for set in sets_of(ctx, args, 2..args.len())?.into_iter().flatten() {
+    for set in sets.into_iter().flatten() {
         set.visit(|member| {
             result.insert_element(member, &limits);
         });
@@ -65,6 +78,9 @@ pub fn sunionstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 pub fn sdiffstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let destination = ctx.key(args, 1);
     let sets = sets_of(ctx, args, 2..args.len())?;
+    if is_long(ctx, &sets) {
+        return Ok(Outcome::Aside);
+    }
     let result = if repeats_first(args, 2..args.len()) { Set::default() } else { difference(ctx, sets) };
     store(ctx, destination, result)
 }

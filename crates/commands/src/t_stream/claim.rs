@@ -3,12 +3,13 @@
 
 use keyspace::Key;
 use smallvec::SmallVec;
-use structures::stream::{ConsumerRef, Entries, GroupMut, Pending, Stream, StreamId};
+use structures::stream::{ConsumerRef, Entries, Group, GroupMut, Pending, Stream, StreamId};
 use wire::number::{IntBuf, format_i64, format_u64};
 use wire::resp::encode::ReplyWriter;
 
 use super::ids::{self, IdText};
 use super::{no_group, reply_entry};
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::options::integer;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -303,11 +304,15 @@ pub fn xautoclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
         ));
     }
-    let now_ms = ctx.space.now_ms;
+    let (now_ms, may_set_aside) = (ctx.space.now_ms, ctx.may_set_aside());
     let mut changes = Changes::new(ctx);
     let Ctx { space, reply, .. } = &mut *ctx;
     let stream = space.write_as::<Stream>(key)?.ok_or_else(|| no_group(key, name, ""))?;
     let (entries, groups) = stream.groups_mut();
+    let pending = groups.get(name).map_or(0, Group::pending_len);
+    if may_set_aside && (pending as u64).min(count * LOOKED_AT_PER_CLAIM) > LOCKED_ELEMENTS_MAX as u64 {
+        return Ok(Outcome::Aside);
+    }
     let mut group = groups.get_mut(name).ok_or_else(|| no_group(key, name, ""))?;
     let (consumer, is_new) = group.consumer_or_new(args.get(3), now_ms);
     group.consumer_mut(consumer).seen_at_ms = now_ms;

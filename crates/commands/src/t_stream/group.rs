@@ -5,6 +5,7 @@ use structures::stream::{Entries, Group, GroupMut, Stream, StreamId};
 
 use super::add::FREED_AT_ONCE_MAX;
 use super::{ids, no_group_in};
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::options::integer;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -127,10 +128,16 @@ pub fn xgroup_createconsumer(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResul
 /// `XGROUP DELCONSUMER key group consumer`: deletes a consumer with its pending messages and says how many these were.
 /// O(pending messages of the consumer).
 pub fn xgroup_delconsumer(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let may_set_aside = ctx.may_set_aside();
     let deleted = change_group(ctx, args, |_, mut group| {
-        let consumer = group.find_consumer(args.get(4));
-        Ok(consumer.map(|consumer| group.delete_consumer(consumer)))
+        let Some(consumer) = group.find_consumer(args.get(4)) else { return Ok(Some(None)) };
+        let pending = group.consumer(consumer).pending_len();
+        if may_set_aside && pending > LOCKED_ELEMENTS_MAX && pending < group.pending_len() {
+            return Ok(None);
+        }
+        Ok(Some(Some(group.delete_consumer(consumer))))
     })?;
+    let Some(deleted) = deleted else { return Ok(Outcome::Aside) };
     ctx.reply.int(deleted.as_ref().map_or(0, |deleted| deleted.pending) as i64);
     if let Some(deleted) = deleted {
         let key = ctx.key(args, 2);

@@ -261,6 +261,9 @@ fn read_in_slices(ctx: &mut Ctx<'_>, args: &Args<'_>, found: &[Found]) -> Comman
 pub fn xreadgroup(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let request = Request::parse(args, true, ctx.space.now_ms)?;
     let starts = request.starts(ctx, args)?;
+    if ctx.may_set_aside() && is_long(ctx, args, &request, &starts)? {
+        return Ok(Outcome::Aside);
+    }
     let from = ctx.reply.len();
     let mark = ctx.reply.array_deferred();
     let mut served = 0;
@@ -276,6 +279,33 @@ pub fn xreadgroup(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         Resp::V3 => ctx.reply.map_finish(mark, served),
     }
     Ok(Outcome::Done)
+}
+
+/// Whether more messages are to be given than the locks should be held for.
+fn is_long(
+    ctx: &mut Ctx<'_>,
+    args: &Args<'_>,
+    request: &Request<'_>,
+    starts: &[From],
+) -> Result<bool, CommandError> {
+    let Some((group, consumer)) = request.group.filter(|_| request.limit() > AT_ONCE_MAX) else {
+        return Ok(false);
+    };
+    let mut messages = 0;
+    for (n, start) in starts.iter().enumerate() {
+        let key = ctx.key(args, request.keys_at + n);
+        let Some(stream) = ctx.space.read_for_write_as::<Stream>(key)? else { continue };
+        let Some(group) = stream.groups().get(group) else { continue };
+        let most = match (start, group.last_id.next()) {
+            (From::New, Some(next)) => stream.entries().count(next, StreamId::MAX),
+            (From::New, None) => 0,
+            (From::Behind(_), _) => {
+                group.find_consumer(consumer).map_or(0, |own| group.consumer(own).pending_len() as u64)
+            }
+        };
+        messages += most.min(request.limit());
+    }
+    Ok(messages > AT_ONCE_MAX)
 }
 
 /// Replies with what one stream has for the consumer. `false` when it has nothing new.

@@ -41,7 +41,7 @@ fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> CommandResult {
     let timeout_ms = timeout_seconds(args.get(last), ctx.space.now_ms)?;
     for i in 1..last {
         let key = ctx.key(args, i);
-        if pop(ctx, key, end, 1, Shape::KeyFlat)? > 0 {
+        if pop(ctx, key, end, 1, Shape::KeyFlat)? != Some(0) {
             ctx.effect(&[end.command(), key.bytes]);
             return Ok(Outcome::Done);
         }
@@ -58,6 +58,7 @@ pub fn bzmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     for i in keys.clone() {
         let key = ctx.key(args, i);
         let popped = pop(ctx, key, asked.end, asked.count, Shape::KeyPairs)?;
+        let Some(popped) = popped else { return Ok(Outcome::Aside) };
         if popped > 0 {
             log_pop(ctx, key, asked.end, popped);
             return Ok(Outcome::Done);

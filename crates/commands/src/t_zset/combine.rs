@@ -1,7 +1,7 @@
 //! `ZUNION`, `ZINTER`, `ZDIFF`, their storing forms and `ZINTERCARD`. Sets take part as sorted sets of score 1.
 //!
 //! Inputs are clones, which share all that is large: what takes long is computed on a worker, without the lock. The
-//! storing forms compute under it, since what they store must be what their keys hold at that moment.
+//! storing forms are set aside then, since what they store must be what their keys hold at that moment.
 
 use std::collections::HashMap;
 
@@ -12,6 +12,7 @@ use wire::number::IntBuf;
 use wire::resp::{ReplyWriter, Resp};
 
 use super::{limits, open_members, store, write_member};
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::options::integer;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -325,6 +326,9 @@ fn combine(ctx: &mut Ctx<'_>, args: &Args<'_>, operation: Operation, name: &str)
 
 fn combine_store(ctx: &mut Ctx<'_>, args: &Args<'_>, operation: Operation, name: &str) -> CommandResult {
     let request = Request::parse(ctx, args, 2, operation, Form::Store, name)?;
+    if ctx.may_set_aside() && request.len() > LOCKED_ELEMENTS_MAX {
+        return Ok(Outcome::Aside);
+    }
     let limits: Limits = limits(ctx);
     let zset = Zset::from_sorted(limits, request.compute().iter());
     let key = ctx.key(args, 1);

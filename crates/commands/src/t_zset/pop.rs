@@ -6,6 +6,7 @@ use wire::number::{IntBuf, format_u64, parse_i64};
 use wire::resp::{ReplyWriter, Resp};
 
 use super::changed;
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
 /// From which end members are popped.
@@ -59,19 +60,24 @@ impl Shape {
 }
 
 /// Pops up to `count` members of a sorted set into the reply, and tells the keyspace. Returns how many; nothing is
-/// written and nothing happens when the key is missing or `count` is 0. The effect is the caller's. O(log n) for each.
+/// written and nothing happens when the key is missing or `count` is 0, or, `None`, when these are so many that the
+/// command is to be set aside. The effect is the caller's. O(log n) for each.
 pub fn pop(
     ctx: &mut Ctx<'_>,
     key: Key<'_>,
     end: End,
     count: usize,
     shape: Shape,
-) -> Result<usize, CommandError> {
-    let Some(zset) = ctx.space.write_as::<Zset>(key)? else { return Ok(0) };
+) -> Result<Option<usize>, CommandError> {
+    let may_set_aside = ctx.may_set_aside();
+    let Some(zset) = ctx.space.write_as::<Zset>(key)? else { return Ok(Some(0)) };
     let len = zset.len();
     let count = count.min(len);
     if count == 0 {
-        return Ok(0);
+        return Ok(Some(0));
+    }
+    if may_set_aside && count > LOCKED_ELEMENTS_MAX {
+        return Ok(None);
     }
     let reply = &mut ctx.reply;
     shape.open(reply, key.bytes, count);
@@ -89,7 +95,7 @@ pub fn pop(
         zset.remove_ranks(ranks);
     }
     changed(ctx, key, count, count == len);
-    Ok(count)
+    Ok(Some(count))
 }
 
 /// `ZPOPMIN key [count]`: takes the members with the lowest scores. O(log n) for each.
@@ -114,8 +120,10 @@ fn pop_one_key(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> CommandResult {
     };
     let key = ctx.key(args, 1);
     let shape = if args.len() == 3 && ctx.reply.resp == Resp::V3 { Shape::Pairs } else { Shape::Flat };
-    if pop(ctx, key, end, count, shape)? == 0 {
-        ctx.reply.array(0);
+    match pop(ctx, key, end, count, shape)? {
+        None => return Ok(Outcome::Aside),
+        Some(0) => ctx.reply.array(0),
+        Some(_) => {}
     }
     Ok(Outcome::Done)
 }
@@ -174,6 +182,7 @@ pub fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     for i in 0..request.keys {
         let key = ctx.key(args, 2 + i);
         let popped = pop(ctx, key, request.end, request.count, Shape::KeyPairs)?;
+        let Some(popped) = popped else { return Ok(Outcome::Aside) };
         if popped > 0 {
             log_pop(ctx, key, request.end, popped);
             return Ok(Outcome::Done);

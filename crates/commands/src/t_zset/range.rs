@@ -9,6 +9,7 @@ use wire::number::{IntBuf, format_i64};
 use wire::resp::ReplyWriter;
 
 use super::{limits, open_members, store, write_member};
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::options::integer;
 use crate::slices::{AT_ONCE_MAX, write_in_slices};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
@@ -274,12 +275,15 @@ fn piecewise(
 /// range a sorted set of their own; its size. O(log n + members stored).
 pub fn zrangestore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let wanted = Wanted::parse(args, 3, None, None, false)?;
-    let limits = limits(ctx);
+    let (limits, may_set_aside) = (limits(ctx), ctx.may_set_aside());
     let (to, from) = (ctx.key(args, 1), ctx.key(args, 2));
     let mut result = Zset::default();
     let mut by_rank = None;
     if let Some(zset) = ctx.space.read_as::<Zset>(from)? {
         let ranks = wanted.ranks(zset);
+        if may_set_aside && ranks.len() > LOCKED_ELEMENTS_MAX {
+            return Ok(Outcome::Aside);
+        }
         by_rank = wanted.depends_on_encoding().then(|| wanted.as_written(&ranks, zset.len()));
         let known = if let Bounds::Rank(..) = wanted.bounds { ranks.len() } else { 0 };
         result.prepare(limits, known, 0);

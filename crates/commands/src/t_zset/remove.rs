@@ -8,6 +8,7 @@ use wire::number::{IntBuf, format_i64};
 
 use super::changed;
 use super::range::{lex_range, ranks, score_range};
+use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::options::integer;
 use crate::{Args, CommandResult, Ctx, Outcome};
 
@@ -60,12 +61,15 @@ pub fn zremrangebylex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn remove(ctx: &mut Ctx<'_>, args: &Args<'_>, find: impl FnOnce(&Zset) -> Range<usize>) -> CommandResult {
-    let key = ctx.key(args, 1);
+    let (key, may_set_aside) = (ctx.key(args, 1), ctx.may_set_aside());
     let (mut removed, mut empty) = (0, false);
     if let Some(zset) = ctx.space.write_as::<Zset>(key)? {
         let ranks = find(zset);
         removed = ranks.len();
         empty = removed == zset.len();
+        if may_set_aside && !empty && removed > LOCKED_ELEMENTS_MAX {
+            return Ok(Outcome::Aside);
+        }
         // What is removed as a whole leaves with its key.
         if removed > 0 && !empty {
             zset.remove_ranks(ranks);

@@ -52,7 +52,7 @@ fn freeing(ctx: &NodeCtx<'_>, args: &Args<'_>) -> Result<Freeing, CommandError> 
 fn free(ctx: &mut NodeCtx<'_>, keys: Detached, freeing: Freeing) -> CommandResult {
     if freeing == Freeing::Sync && keys.keys >= FREE_AT_ONCE_KEYS_MAX {
         // The queue's order makes the reply follow the freeing; other clients go on meanwhile.
-        ctx.node.workers.run(Box::new(move |heap| keys.free(heap)));
+        ctx.node.workers.run(Box::new(move |local| keys.free(&mut local.heap)));
         return Ok(Outcome::Worker(Box::new(|| b"+OK\r\n".to_vec())));
     }
     match freeing {

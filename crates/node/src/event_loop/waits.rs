@@ -3,6 +3,7 @@
 use std::sync::MutexGuard;
 
 use super::IoThread;
+use crate::aside::{self, Placed};
 use crate::blocked::{self, Served};
 use crate::client::Waiting;
 use crate::dispatch::Moment;
@@ -16,17 +17,22 @@ impl IoThread {
         mut state: MutexGuard<'s, ThreadState>,
         moment: &Moment,
     ) -> MutexGuard<'s, ThreadState> {
+        let mut needs_gate = false;
+        if !state.prepared.is_empty() {
+            needs_gate = self.install(&mut state, moment, false);
+        }
         let ThreadState { local, unserved, .. } = &mut *state;
         unserved.append(&mut local.ready);
-        if !unserved.is_empty()
-            && moment.paused == Paused::No
-            && blocked::serve_later(self.node, &mut state, moment)
-        {
+        if !unserved.is_empty() && moment.paused == Paused::No {
+            needs_gate |= blocked::serve_later(self.node, &mut state, moment);
+        }
+        if needs_gate {
             drop(state);
             let gate = self.node.gate.take(self.index);
             state = self.node.threads[self.index].lock_state();
             // Somebody may have begun a pause while we waited for the gate.
             let moment = moment.refreshed(self.node, &mut state);
+            self.install(&mut state, &moment, true);
             blocked::serve_under_gate(self.node, &mut state, &moment);
             drop(state);
             drop(gate);
@@ -41,6 +47,23 @@ impl IoThread {
             self.finish_wait(&mut state, served, moment);
         }
         state
+    }
+
+    /// Puts what was worked out aside in place. `true` when the gate is needed for some of it.
+    fn install(&mut self, state: &mut ThreadState, moment: &Moment, gated: bool) -> bool {
+        let mut needs_gate = false;
+        for prepared in std::mem::take(&mut state.prepared) {
+            match aside::place(self.node, state, moment, prepared, gated) {
+                Placed::Done(Some(slot)) => self.go_on(state, slot),
+                Placed::Done(None) | Placed::Again => {}
+                Placed::Later(prepared) => state.prepared.push(prepared),
+                Placed::NeedsGate(prepared) => {
+                    needs_gate = true;
+                    state.prepared.push(prepared);
+                }
+            }
+        }
+        needs_gate
     }
 
     /// A waiting client has its reply: it goes on with what it sent meanwhile.

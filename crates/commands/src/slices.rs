@@ -5,6 +5,7 @@
 //! reply is written from the clone, with no shard held, and is what the value was when the command ran, whatever
 //! happens to the key meanwhile.
 
+use structures::big_string::BigString;
 use wire::resp::Resp;
 use wire::resp::encode::ReplyWriter;
 
@@ -16,6 +17,8 @@ pub const AT_ONCE_MAX: usize = 1000;
 
 /// Elements of one slice, well below half a millisecond's work.
 const SLICE_ELEMENTS: usize = 2000;
+/// Up to this many bytes of one string a body writes at once.
+pub const AT_ONCE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes after which a slice ends even if its elements are few.
 const SLICE_BYTES: usize = 128 * 1024;
 
@@ -117,6 +120,26 @@ pub fn gather_in_slices(
         ctx.reply.raw(&gathered.out[sent..end]);
         sent = end;
         sent < gathered.out.len()
+    })
+}
+
+/// Replies with a range of a chunked string.
+pub fn reply_big_in_slices(
+    reply: &mut ReplyWriter<'_>,
+    big: BigString,
+    range: std::ops::Range<usize>,
+) -> CommandResult {
+    use std::io::Write;
+    let _ = write!(reply.out, "${}\r\n", range.len());
+    let (mut at, end) = (range.start, range.end);
+    work_in_slices(move |ctx| {
+        let to = end.min(at + SLICE_BYTES);
+        big.chunks(at..to).for_each(|chunk| ctx.reply.raw(chunk));
+        at = to;
+        if at == end {
+            ctx.reply.raw(b"\r\n");
+        }
+        at < end
     })
 }
 

@@ -26,6 +26,7 @@ pub use store::{getset, psetex, set, setex, setnx};
 use wire::number::{IntBuf, format_i64};
 
 use crate::ctx::Text;
+use crate::slices::{AT_ONCE_BYTES_MAX, reply_big_in_slices};
 use crate::{Args, CommandResult, Ctx, Log, Outcome, Spec, facts};
 
 /// The family's rows.
@@ -60,7 +61,13 @@ pub const COMMANDS: &[Spec] = &[
 pub fn get(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let key = ctx.key(args, 1);
     match ctx.space.read(key) {
-        Some(entry) => Ctx::reply_text(&mut ctx.reply, Text::of(entry)?),
+        Some(entry) => match Text::of(entry)? {
+            Text::Big(big) if big.len() > AT_ONCE_BYTES_MAX => {
+                let (big, len) = (big.clone(), big.len());
+                return reply_big_in_slices(&mut ctx.reply, big, 0..len);
+            }
+            text => Ctx::reply_text(&mut ctx.reply, text),
+        },
         None => ctx.reply.null(),
     }
     Ok(Outcome::Done)

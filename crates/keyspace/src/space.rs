@@ -831,6 +831,10 @@ impl<'a> Space<'a> {
     /// Takes all keys of a physical database out of every shard. Under the gate. The tables are freed by the caller.
     pub fn take_database(&mut self, physical: u16) -> Detached {
         assert!(self.is_gate(), "a whole database changes under the gate");
+        if self.keyspace.counters(physical).keys.load(Ordering::Relaxed) == 0 {
+            self.local.counters.changes += 1;
+            return Detached { tables: Vec::new(), keys: 0 };
+        }
         let mut tables = Vec::new();
         let logical = self.keyspace.logical(physical);
         let epoch = self.keyspace.epoch.load(Ordering::Relaxed);

@@ -10,6 +10,7 @@ use wire::number::{IntBuf, format_u64};
 use wire::resp::{ReplyWriter, Resp};
 
 use super::{ScanArgs, scan_cursor, type_name};
+use crate::slices::{AT_ONCE_BYTES_MAX, bytes_in_slices};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
 /// Keys met in one slice: about a millisecond's work.
@@ -190,11 +191,14 @@ impl Walker {
         if self.scans {
             let sharding = ctx.space.keyspace.hasher.sharding();
             let cursor = at.map_or(0, |at| at.encode(sharding));
-            reply_scan(&mut ctx.reply, cursor, self.found, &self.out);
+            reply_scan(&mut ctx.reply, cursor, self.found, &[]);
         } else {
             ctx.reply.array(self.found);
-            ctx.reply.raw(&self.out);
         }
+        if self.out.len() > AT_ONCE_BYTES_MAX {
+            return Outcome::Continue(bytes_in_slices(self.out, None));
+        }
+        ctx.reply.raw(&self.out);
         Outcome::Done
     }
 }

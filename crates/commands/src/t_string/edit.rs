@@ -9,6 +9,7 @@ use wire::number::{IntBuf, format_i64};
 use crate::ctx::{Text, reply_big};
 use crate::keys::encoding_name;
 use crate::options::{integer, range};
+use crate::slices::{AT_ONCE_BYTES_MAX, reply_big_in_slices};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
 /// `APPEND key value`: the new length. Amortised O(1), with copies of the value and of at most 4 KB before it.
@@ -66,6 +67,10 @@ pub fn getrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     match text {
         Text::Int(n) => ctx.reply.bulk(&format_i64(n, &mut IntBuf::new())[from..to]),
         Text::Bytes(bytes) => ctx.reply.bulk(&bytes[from..to]),
+        Text::Big(big) if to - from > AT_ONCE_BYTES_MAX => {
+            let big = big.clone();
+            return reply_big_in_slices(&mut ctx.reply, big, from..to);
+        }
         Text::Big(big) => reply_big(&mut ctx.reply, big, from, to),
     }
     Ok(Outcome::Done)

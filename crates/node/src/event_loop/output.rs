@@ -10,8 +10,11 @@ use crate::client::Waiting;
 use crate::dispatch::Moment;
 use crate::state::ThreadState;
 
-/// Sent bytes at the front of a reply buffer that are worth moving the rest for.
+/// Sent bytes at the front of a reply buffer that are worth moving the rest for, if that is no longer than this or the
+/// reply still grows.
 const SENT_DRAIN_BYTES: usize = 1024 * 1024;
+/// To give back a longer buffer is left to another thread: it takes the kernel milliseconds.
+const LARGE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 impl IoThread {
     /// Sends the batch's replies, one write per connection.
@@ -48,6 +51,7 @@ impl IoThread {
                     Err(_) => client.gone = true,
                 }
             }
+            let grows = matches!(client.waiting, Waiting::Slices(_));
             let all_sent = client.sent == client.out.len();
             if all_sent {
                 client.out.clear();
@@ -59,9 +63,14 @@ impl IoThread {
                         client.out = Vec::new();
                     }
                 } else {
-                    client.out = Vec::new();
+                    let buffer = std::mem::take(&mut client.out);
+                    if buffer.capacity() > LARGE_BUFFER_BYTES {
+                        state.local.discard(buffer);
+                    }
                 }
-            } else if client.sent > SENT_DRAIN_BYTES {
+            } else if client.sent > SENT_DRAIN_BYTES
+                && (unsent <= SENT_DRAIN_BYTES || grows && client.sent > client.out.len() / 2)
+            {
                 client.out.drain(..client.sent);
                 client.sent = 0;
             }

@@ -280,7 +280,9 @@ impl Keyspace {
         }
         for key in keys {
             let table = locked.held(key.shard).and_then(|shard| shard.table(physical));
-            if let Some(entry) = table.and_then(|table| table.candidate_address(key.order)) {
+            if let Some(entry) =
+                table.and_then(|table| table.candidate(key.order)).map(|entry| entry.address())
+            {
                 prefetch_addr(entry);
                 prefetch_addr(entry + 64);
             }

@@ -136,6 +136,13 @@ impl Blob {
         }
     }
 
+    /// Starts loading all of it, or the first part of a long one.
+    #[inline]
+    pub fn prefetch_all(&self) {
+        const AT_ONCE_MAX: usize = 3072;
+        self.prefetch(self.len().min(AT_ONCE_MAX));
+    }
+
     /// The bytes to edit in place, unshared first. O(1), O(n) if shared.
     #[inline]
     pub fn make_mut(&mut self) -> &mut [u8] {

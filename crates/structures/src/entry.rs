@@ -348,6 +348,18 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// Where the entry stands, to prefetch it. Reads nothing.
+    #[inline(always)]
+    pub fn address(self) -> usize {
+        self.ptr.addr().get()
+    }
+
+    /// Where its object stands, if it has one, to prefetch that.
+    #[inline(always)]
+    pub fn object_address(self) -> Option<usize> {
+        self.object_ptr().map(|object| object.addr())
+    }
+
     #[inline(always)]
     pub(crate) fn object_ptr(self) -> Option<*mut Object> {
         if self.byte(0) & KIND_MASK != KIND_OBJECT {

@@ -120,6 +120,23 @@ impl Hash {
         self.len() == 0
     }
 
+    /// Starts loading what a look-up of a field reads.
+    #[inline]
+    pub fn prefetch(&self, field: &[u8]) {
+        match &self.form {
+            Form::Compact(compact) => compact.prefetch(),
+            Form::Table(table) => table.prefetch(field),
+        }
+    }
+
+    /// Starts loading a field of a large hash, some time after [`Hash::prefetch`].
+    #[inline]
+    pub fn prefetch_element(&self, field: &[u8]) {
+        if let Form::Table(table) = &self.form {
+            table.prefetch_element(field);
+        }
+    }
+
     /// Heap bytes behind this value, the struct itself not included. O(1).
     pub fn memory_bytes(&self) -> usize {
         match &self.form {

@@ -145,6 +145,19 @@ impl<const W: usize> Hashed<W> {
         let _ = self.chunk(hash);
     }
 
+    /// As [`Hashed::prefetch`], for a name.
+    pub fn prefetch_name(&self, name: &[u8]) {
+        self.prefetch(hash_of(name));
+    }
+
+    /// Starts loading the element called `name`, some time after [`Hashed::prefetch_name`].
+    pub fn prefetch_element(&self, name: &[u8]) {
+        let hash = hash_of(name);
+        if let Some(chunk) = self.tree.leaf_at_key(hash, |_| true) {
+            chunk.prefetch_element(tag_of(hash), name);
+        }
+    }
+
     /// Adds an element or gives the one of this name another value and expiry. True if it was not there. O(log n).
     pub fn insert(&mut self, name: &[u8], value: &[u8], expire_at_ms: Option<i64>) -> bool {
         self.insert_with(name, value, |_| expire_at_ms)

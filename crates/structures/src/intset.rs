@@ -68,6 +68,12 @@ fn search<const WIDTH: usize>(integers: &[u8], value: i64) -> Result<usize, usiz
 }
 
 impl Intset {
+    /// Starts loading it.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.blob.prefetch_all();
+    }
+
     /// The set without members. Allocates nothing.
     pub const fn new() -> Intset {
         Intset { blob: Blob::new() }

@@ -66,6 +66,14 @@ impl List {
         self.len() == 0
     }
 
+    /// Starts loading a short list.
+    #[inline]
+    pub fn prefetch(&self) {
+        if let Form::Short(pack) = &self.form {
+            pack.prefetch();
+        }
+    }
+
     /// Heap bytes behind this value, the struct itself not included. O(1).
     pub fn memory_bytes(&self) -> usize {
         match &self.form {

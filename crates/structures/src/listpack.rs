@@ -44,6 +44,12 @@ pub struct Corrupt;
 pub struct Listpack(Blob);
 
 impl Listpack {
+    /// Starts loading it.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.0.prefetch_all();
+    }
+
     /// An empty listpack. Allocates nothing.
     pub const fn new() -> Listpack {
         Listpack(Blob::new())

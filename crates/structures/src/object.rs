@@ -54,6 +54,28 @@ impl Object {
         }
     }
 
+    /// Starts loading what a command on the element called `name` reads: all of a small value, the leaf with the element of
+    /// a large one.
+    pub fn prefetch(&self, name: &[u8]) {
+        match self {
+            Object::String(_) | Object::Stream(_) => {}
+            Object::Hash(h) => h.prefetch(name),
+            Object::List(l) => l.prefetch(),
+            Object::Set(s) => s.prefetch(name),
+            Object::Zset(z) => z.prefetch(name),
+        }
+    }
+
+    /// Starts loading the element called `name` of a large collection, some time after [`Object::prefetch`].
+    pub fn prefetch_element(&self, name: &[u8]) {
+        match self {
+            Object::Hash(h) => h.prefetch_element(name),
+            Object::Set(s) => s.prefetch_element(name),
+            Object::Zset(z) => z.prefetch_element(name),
+            Object::String(_) | Object::List(_) | Object::Stream(_) => {}
+        }
+    }
+
     /// Whether both are one value, a clone and its original since neither was changed. While a clone lives, every
     /// change of the original makes it another value. O(1), but for the groups of a stream.
     pub fn is_same(&self, other: &Object) -> bool {

@@ -47,7 +47,8 @@ pub struct Set {
 enum Form {
     Integers(Intset),
     Packed(Listpack),
-    Hashed(Hashed<0>),
+    /// Behind a pointer, so that small values of all types stay small.
+    Hashed(Box<Hashed<0>>),
 }
 
 impl Default for Set {
@@ -64,9 +65,27 @@ impl Set {
         } else if count <= limits.entries {
             Form::Packed(Listpack::new())
         } else {
-            Form::Hashed(Hashed::default())
+            Form::Hashed(Box::default())
         };
         Set { form }
+    }
+
+    /// Starts loading what a look-up of a member reads.
+    #[inline]
+    pub fn prefetch(&self, member: &[u8]) {
+        match &self.form {
+            Form::Integers(set) => set.prefetch(),
+            Form::Packed(pack) => pack.prefetch(),
+            Form::Hashed(set) => set.prefetch_name(member),
+        }
+    }
+
+    /// Starts loading a member of a large set, some time after [`Set::prefetch`].
+    #[inline]
+    pub fn prefetch_element(&self, member: &[u8]) {
+        if let Form::Hashed(set) = &self.form {
+            set.prefetch_element(member);
+        }
     }
 
     /// A set in the form of a sorted array.
@@ -123,7 +142,7 @@ impl Set {
         match &self.form {
             Form::Integers(set) => set.memory_bytes(),
             Form::Packed(pack) => pack.memory_bytes(),
-            Form::Hashed(set) => set.memory_bytes(),
+            Form::Hashed(set) => size_of::<Hashed<0>>() + set.memory_bytes(),
         }
     }
 
@@ -399,7 +418,7 @@ impl Set {
             self.visit(|member| {
                 set.insert(member.as_bytes(&mut IntBuf::new()), &[], None);
             });
-            self.form = Form::Hashed(set);
+            self.form = Form::Hashed(Box::new(set));
         }
         let Form::Hashed(set) = &mut self.form else { unreachable!("just made") };
         set

@@ -139,9 +139,9 @@ impl Table {
         self.array_of(order).home_address(order)
     }
 
-    /// Address of the first entry that may be the key's, judged by hash bits alone: reads the home bucket only.
+    /// The first entry that may be the key's, judged by hash bits alone: reads the home bucket only.
     #[inline(always)]
-    pub fn candidate_address(&self, order: u32) -> Option<usize> {
+    pub fn candidate(&self, order: u32) -> Option<EntryRef<'_>> {
         self.array_of(order).candidate(order)
     }
 

@@ -67,6 +67,23 @@ impl Zset {
         Zset { form: Form::Compact(pack) }
     }
 
+    /// Starts loading what a look-up of a member reads.
+    #[inline]
+    pub fn prefetch(&self, member: &[u8]) {
+        match &self.form {
+            Form::Compact(pack) => pack.prefetch(),
+            Form::Large(large) => large.prefetch(member),
+        }
+    }
+
+    /// Starts loading the score of a member of a large set, some time after [`Zset::prefetch`].
+    #[inline]
+    pub fn prefetch_element(&self, member: &[u8]) {
+        if let Form::Large(large) = &self.form {
+            large.prefetch_element(member);
+        }
+    }
+
     /// Leaves the compact form if `entries` members of at most `member_bytes` bytes are more than it takes: what a
     /// command does that brings so many, whether or not they are new. O(1), or O(n) to convert.
     #[inline]

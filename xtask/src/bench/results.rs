@@ -286,27 +286,31 @@ impl Results {
         )?;
         writeln!(
             out,
-            "| scenario | server | keys | RSS/key | RSS ratio | RSS overhead | used/key | used overhead | RSS MiB |"
+            "| scenario | server | keys | RSS/key | RSS ratio | RSS overhead | used/key | used ratio | used overhead | RSS MiB |"
         )?;
-        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|")?;
+        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
         let mut rows: Vec<&memory::Row> = self.memory.iter().collect();
         let order = |row: &memory::Row| self.memory.iter().position(|first| first.scenario == row.scenario);
         rows.sort_by_key(|row| (order(row), row.server));
         for row in rows {
             let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
             let mut same = self.memory.iter().filter(|other| other.scenario == row.scenario);
-            let reference = same.find(|other| other.server == REFERENCE).and_then(memory::Row::rss_per_key);
-            let ratio = row.rss_per_key().zip(reference).map(|(own, reference)| own / reference);
+            let reference = same.find(|other| other.server == REFERENCE);
+            let ratio = |value: fn(&memory::Row) -> Option<f64>| {
+                let both = value(row).zip(reference.and_then(value));
+                both.map_or("–".to_owned(), |(own, reference)| format!("{:.2}", own / reference))
+            };
             writeln!(
                 out,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
                 row.scenario,
                 row.server.name(),
                 row.keys,
                 number(row.rss_per_key()),
-                ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
+                ratio(memory::Row::rss_per_key),
                 number(row.rss_per_key().map(|bytes| bytes - row.payload_bytes)),
                 number(row.used_per_key()),
+                ratio(memory::Row::used_per_key),
                 number(row.used_per_key().map(|bytes| bytes - row.payload_bytes)),
                 row.rss_bytes.1 as f64 / f64::from(1 << 20),
             )?;

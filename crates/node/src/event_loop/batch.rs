@@ -4,6 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
 
 use commands::Args;
+use commands::facts::Group;
+use structures::entry::Value;
+use structures::object::Object;
 use sys::thread::prefetch_addr;
 use wire::resp::ReplyWriter;
 use wire::resp::parse::Span;
@@ -18,6 +21,10 @@ use crate::state::ThreadState;
 const PLACE_AHEAD: usize = 24;
 const BUCKET_AHEAD: usize = 16;
 const ENTRY_AHEAD: usize = 8;
+/// The same for a collection behind an entry: the object that the entry points to, what that points to, the element.
+const OBJECT_AHEAD: usize = 6;
+const VALUE_AHEAD: usize = 4;
+const ELEMENT_AHEAD: usize = 2;
 
 /// A parsed command of the batch.
 #[derive(Clone, Copy)]
@@ -33,6 +40,8 @@ pub(super) struct Pending {
     pub(super) next: u32,
     /// Place of the first key: argument (0 = none), shard, order.
     pub(super) key_arg: u8,
+    /// The argument by which the command looks into the collection behind its first key; 0 = it has none.
+    pub(super) element_arg: u32,
     pub(super) shard: u32,
     pub(super) order: u32,
 }
@@ -74,6 +83,21 @@ impl IoThread {
             if let Some(ahead) = batch.get(at + ENTRY_AHEAD..at + ENTRY_AHEAD + 1) {
                 self.prefetch_entries(ahead);
             }
+            if let Some(ahead) = batch.get(at + OBJECT_AHEAD)
+                && ahead.element_arg > 0
+            {
+                self.prefetch_object(ahead);
+            }
+            if let Some(ahead) = batch.get(at + VALUE_AHEAD)
+                && ahead.element_arg > 0
+            {
+                self.look_into(&mut state, ahead, &spans, Object::prefetch);
+            }
+            if let Some(ahead) = batch.get(at + ELEMENT_AHEAD)
+                && ahead.element_arg > 0
+            {
+                self.look_into(&mut state, ahead, &spans, Object::prefetch_element);
+            }
             let pending = &batch[at];
             if self.run_one(&mut state, pending, &spans, &moment, false) {
                 // Global commands: let go of our state, stop the others, run alone.
@@ -107,7 +131,8 @@ impl IoThread {
             if pending.command == u16::MAX {
                 continue;
             }
-            let Some(at) = node.registry.get(pending.command).facts.simple_key() else { continue };
+            let facts = node.registry.get(pending.command).facts;
+            let Some(at) = facts.simple_key() else { continue };
             let Some(client) = state.clients.get_mut(pending.slot) else { continue };
             let span = pending.first_span as usize + usize::from(at);
             if !pending.is_of(client)
@@ -120,6 +145,12 @@ impl IoThread {
             pending.key_arg = at;
             pending.shard = key.shard;
             pending.order = key.order;
+            pending.element_arg = match facts.group {
+                Group::Hash | Group::Set if u32::from(at) + 1 < pending.span_count => u32::from(at) + 1,
+                // ZADD and its like name the member last.
+                Group::List | Group::SortedSet | Group::Geo => pending.span_count - 1,
+                _ => 0,
+            };
             prefetch_addr(keyspace.shard(key.shard).address());
         }
     }
@@ -142,11 +173,44 @@ impl IoThread {
         for pending in window.iter().filter(|p| p.key_arg > 0) {
             if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
                 && let Some(table) = shard.table(0)
-                && let Some(entry) = table.candidate_address(pending.order)
+                && let Some(entry) = table.candidate(pending.order)
             {
-                prefetch_addr(entry);
-                prefetch_addr(entry + 64);
+                prefetch_addr(entry.address());
+                prefetch_addr(entry.address() + 64);
             }
+        }
+    }
+
+    /// Fourth step, for collections: asks for the object that the entry points to.
+    #[inline(always)]
+    fn prefetch_object(&self, pending: &Pending) {
+        if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
+            && let Some(table) = shard.table(0)
+            && let Some(object) = table.candidate(pending.order).and_then(|entry| entry.object_address())
+        {
+            prefetch_addr(object);
+        }
+    }
+
+    /// Fifth and sixth step: asks for what the command will look at in the collection.
+    #[inline(always)]
+    fn look_into(
+        &self,
+        state: &mut ThreadState,
+        pending: &Pending,
+        spans: &[Span],
+        prefetch: impl Fn(&Object, &[u8]),
+    ) {
+        let Some(client) = state.clients.get_mut(pending.slot) else { return };
+        let span = spans[(pending.first_span + pending.element_arg) as usize];
+        if !pending.is_of(client) || client.input.len() < span.end() {
+            return;
+        }
+        if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()
+            && let Some(table) = shard.table(0)
+            && let Some(Value::Object(object)) = table.candidate(pending.order).map(|entry| entry.value())
+        {
+            prefetch(object, span.of(&client.input));
         }
     }
 

@@ -121,6 +121,7 @@ impl IoThread {
                         span_count: span_count as u32,
                         next: next as u32,
                         key_arg: 0,
+                        element_arg: 0,
                         shard: 0,
                         order: 0,
                     };
@@ -155,6 +156,7 @@ impl IoThread {
                         span_count: 0,
                         next: u32::MAX,
                         key_arg: 0,
+                        element_arg: 0,
                         shard: 0,
                         order: 0,
                     });

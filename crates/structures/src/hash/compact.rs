@@ -135,6 +135,12 @@ fn end_of(bytes: &[u8], field: usize) -> usize {
 }
 
 impl Compact {
+    /// Starts loading it.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        self.0.prefetch_all();
+    }
+
     /// Number of fields. O(1).
     #[inline(always)]
     pub(super) fn len(&self) -> usize {

@@ -44,6 +44,14 @@ impl Table {
         self.fields.len()
     }
 
+    pub(super) fn prefetch(&self, field: &[u8]) {
+        self.fields.prefetch_name(field);
+    }
+
+    pub(super) fn prefetch_element(&self, field: &[u8]) {
+        self.fields.prefetch_element(field);
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.fields.memory_bytes()
     }

@@ -192,6 +192,22 @@ impl<const W: usize> Chunk<W> {
         self.blob.prefetch(HEAD_BYTES + 3 * 128);
     }
 
+    /// Starts loading the element that is probably called `name`; what [`Chunk::prefetch`] asked for is here.
+    #[inline]
+    pub(super) fn prefetch_element(&self, tag: u8, name: &[u8]) {
+        let shape = self.shape();
+        if shape.count == 0 {
+            return;
+        }
+        let (code, _) = code_of::<W>(name);
+        let tags = &self.blob[shape.tags()..shape.names()];
+        let probable = |index: &usize| self.blob[shape.names() + index] == code;
+        if let Some(index) = lanes::positions(tags, shape.count, tag).find(probable) {
+            let at = self.offset(shape, index);
+            sys::thread::prefetch_addr(self.blob[at..].as_ptr().addr());
+        }
+    }
+
     /// Finds the element called `name`, whose hash has the byte `tag`. O(count), 16 at a time.
     #[inline]
     pub(super) fn find(&self, tag: u8, name: &[u8]) -> Option<Spot> {

@@ -135,6 +135,12 @@ impl Default for Pack {
 }
 
 impl Pack {
+    /// Starts loading it.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        self.blob.prefetch_all();
+    }
+
     /// A pack of one element.
     pub(super) fn of(element: &Needle<'_>) -> Pack {
         let mut pack = Pack::default();

@@ -92,3 +92,9 @@ fn equal_values_that_were_made_apart_are_not_the_same() {
         assert!(!one.is_same(&other));
     }
 }
+
+/// A small collection costs its entry, this, and one block of bytes.
+#[test]
+fn an_object_is_small() {
+    assert!(size_of::<Object>() <= 32, "{}", size_of::<Object>());
+}

@@ -190,7 +190,7 @@ impl Array {
     }
 
     #[inline(always)]
-    pub(super) fn candidate(&self, order: u32) -> Option<usize> {
+    pub(super) fn candidate(&self, order: u32) -> Option<EntryRef<'_>> {
         if self.homes == 0 {
             return None;
         }
@@ -200,7 +200,8 @@ impl Array {
             let slot = matches.trailing_zeros() as usize / 8;
             let word = bucket.words[slot];
             if word >> 48 == u64::from(order >> 8) && word != 0 {
-                return Some((word & POINTER_MASK) as usize);
+                // SAFETY: the word is not 0, so it is that of an entry, which lives as long as the array.
+                return Some(unsafe { EntryRef::from_raw(bucket.pointer(slot)) });
             }
             matches &= matches - 1;
         }

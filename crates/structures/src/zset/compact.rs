@@ -56,8 +56,8 @@ pub(super) fn score(pack: &Listpack, member: &[u8]) -> Option<f64> {
 
 /// A member's rank and score. O(n).
 pub(super) fn rank(pack: &Listpack, member: &[u8]) -> Option<(usize, f64)> {
-    let offset = pack.find(member, 1)?;
-    let rank = pack.iter_until(offset).count() / 2;
+    let mut rank = 0;
+    let offset = pack.find_telling(pack.start(), member, 1, |_| rank += 1)?;
     Some((rank, pair(pack, offset).1))
 }
 

@@ -52,6 +52,14 @@ impl Large {
         self.scores.len()
     }
 
+    pub fn prefetch(&self, member: &[u8]) {
+        self.scores.prefetch_name(member);
+    }
+
+    pub fn prefetch_element(&self, member: &[u8]) {
+        self.scores.prefetch_element(member);
+    }
+
     pub fn memory_bytes(&self) -> usize {
         self.scores.memory_bytes() + self.order.memory_bytes()
     }

@@ -25,7 +25,7 @@ use crate::pages::{GRANULE_BYTES, populate_huge};
 use mimalloc as _;
 
 /// A thread's count moves to the shared counter when it drifts further than this from zero, in bytes.
-pub const DRIFT_BYTES: i64 = 64 * 1024;
+pub const DRIFT_BYTES: i64 = 2 * 1024;
 
 /// Threads that get a cell of their own; more of them share one counter.
 const CELLS: usize = 256;

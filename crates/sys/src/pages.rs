@@ -374,9 +374,16 @@ pub(crate) fn populate_huge(granule: *mut u8) {
 }
 
 /// Makes a huge page of a granule of small ones, whose contents stay; who touches it meanwhile waits. `false` when the
-/// kernel cannot (before 6.1) or has none.
+/// kernel cannot (before 6.1) or has none, or when much of the granule is not resident: free memory that went back to the
+/// kernel would become resident again.
 pub(crate) fn join_small(granule: *mut u8) -> bool {
-    advise_while_huge(granule, libc::MADV_COLLAPSE)
+    const PAGES_MAX: usize = GRANULE_BYTES / 4096;
+    let pages = GRANULE_BYTES / crate::alloc::os_page_bytes();
+    let mut resident = [0u8; PAGES_MAX];
+    // SAFETY: one byte per page of the granule, and no page is smaller than 4 KiB. What is not mapped is an error.
+    let known = unsafe { libc::mincore(granule.cast(), GRANULE_BYTES, resident.as_mut_ptr()) } == 0;
+    let count = resident[..pages].iter().filter(|&&page| page & 1 == 1).count();
+    known && count * 16 >= pages * 15 && advise_while_huge(granule, libc::MADV_COLLAPSE)
 }
 
 #[cfg(test)]

@@ -238,7 +238,8 @@ impl PageSource {
             if state.granules_taken != taken {
                 return;
             }
-            state.ready_wanted = READY_MIN;
+            // None until there is demand again: one made ready now would be let go in the same way.
+            state.ready_wanted = 0;
             std::mem::take(&mut state.ready)
         };
         for granule in &ready {
@@ -279,7 +280,7 @@ impl State {
                 Some(granule) => granule,
                 None => {
                     // Taken faster than the keeper delivers.
-                    self.ready_wanted = (self.ready_wanted * 2).min(READY_MAX);
+                    self.ready_wanted = (self.ready_wanted * 2).clamp(READY_MIN, READY_MAX);
                     let granule = self.untouched_granule()?;
                     self.small.push(granule);
                     granule
@@ -472,7 +473,10 @@ mod tests {
         source.relax(source.granules_taken());
         assert_eq!(source.ready_granules(), 0, "nobody took one since");
         source.prepare();
-        assert_eq!(source.ready_granules(), 1, "as many as without demand");
+        assert_eq!(source.ready_granules(), 0, "there still is no demand");
+        (0..GRANULE_PAGES).for_each(|_| touch(source.alloc_page().unwrap(), 1));
+        source.prepare();
+        assert_eq!(source.ready_granules(), 1, "there is again");
         assert!(pages.iter().enumerate().all(|(index, page)| first_byte(*page) == index as u8));
     }
 

@@ -25,6 +25,8 @@ const ENTRY_AHEAD: usize = 8;
 const OBJECT_AHEAD: usize = 6;
 const VALUE_AHEAD: usize = 4;
 const ELEMENT_AHEAD: usize = 2;
+/// Longer names are not looked for ahead: to hash one takes longer than the memory that is waited for.
+const ELEMENT_NAME_MAX: u32 = 128;
 
 /// A parsed command of the batch.
 #[derive(Clone, Copy)]
@@ -203,7 +205,7 @@ impl IoThread {
     ) {
         let Some(client) = state.clients.get_mut(pending.slot) else { return };
         let span = spans[(pending.first_span + pending.element_arg) as usize];
-        if !pending.is_of(client) || client.input.len() < span.end() {
+        if span.len > ELEMENT_NAME_MAX || !pending.is_of(client) || client.input.len() < span.end() {
             return;
         }
         if let Some(shard) = self.node.keyspace.shard(pending.shard).try_lock()

@@ -12,8 +12,8 @@ use super::{
     servers::{Binary, Kind, Server, Start},
 };
 
-/// Allocators return memory a little later than it is freed.
-const SETTLE: Duration = Duration::from_millis(1500);
+/// Allocators return memory some seconds later than it is freed; every server gets as long.
+const SETTLE: Duration = Duration::from_secs(4);
 const KEY_BYTES: usize = 16;
 /// Random deletes per key after which a tenth is left: e^-2.3026 = 0.1.
 const DELETES_PER_KEY: f64 = std::f64::consts::LN_10;

@@ -17,7 +17,7 @@ const IDLE_SHARE: f64 = 0.02;
 pub const EXPIRE_SLICE_NS: u64 = 500_000;
 /// Time per call for moving entries out of sparse slab pages, and buckets looked at between two looks at the clock.
 const RELOCATION_NS: u64 = 200_000;
-const RELOCATION_BUCKETS: u32 = 32;
+const RELOCATION_BUCKETS: u32 = 8;
 
 /// What a call found.
 #[derive(Default)]

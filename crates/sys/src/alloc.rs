@@ -311,6 +311,11 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
+    /// Whether the heap has grown towards memory that nobody has touched.
+    pub(crate) fn is_asked(&self) -> bool {
+        AHEAD_END.load(Relaxed) != 0
+    }
+
     /// Makes the granule after the one that the heap grows into a huge page, if the heap asked for that. Whether it did.
     pub(crate) fn prepare(&mut self) -> bool {
         let end = AHEAD_END.swap(0, AcqRel);

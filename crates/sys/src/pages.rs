@@ -28,8 +28,9 @@ const GRANULE_PAGES: usize = GRANULE_BYTES / PAGE_BYTES;
 /// Granules that are touched ahead of need: without misses, and at most.
 const READY_MIN: usize = 1;
 const READY_MAX: usize = 8;
-/// Mapped granules kept for those that find none ready.
-const UNTOUCHED_MIN: usize = 4;
+/// Mapped granules kept for those that find none ready, so that they need not map some, which has to wait for what else
+/// the kernel is doing with the process's memory. They are nothing but addresses.
+const UNTOUCHED_MIN: usize = 64;
 /// From this many mapped pages on, huge pages are wanted: with much data, address translation costs
 /// more than anything else on a look-up; with little, 2 MiB at a time would show in the footprint.
 pub const HUGE_FROM_PAGES: usize = 128;
@@ -195,8 +196,9 @@ impl PageSource {
         bytes
     }
 
-    /// Touches granules ahead of need until as many are ready as the demand asks for. For the keeper thread.
-    pub(crate) fn prepare(&self) {
+    /// Touches granules ahead of need until as many are ready as the demand asks for; `warm` comes before each. For the
+    /// keeper thread.
+    pub(crate) fn prepare(&self, mut warm: impl FnMut()) {
         loop {
             let granule = {
                 let mut state = self.lock();
@@ -208,6 +210,7 @@ impl PageSource {
             };
             match granule {
                 Some(granule) => {
+                    warm();
                     populate_huge(granule.as_ptr());
                     crate::keeper::breathe();
                     self.lock().ready.push(granule);
@@ -374,6 +377,42 @@ pub(crate) fn populate_huge(granule: *mut u8) {
     advise_while_huge(granule, libc::MADV_POPULATE_WRITE);
 }
 
+/// Room for one huge page, which is touched there before it is needed elsewhere. Where a hypervisor has to find the memory,
+/// the first touch takes milliseconds. Here nobody waits for it: the address range is a mapping of its own, so that a page
+/// fault in it takes no lock that others want, and it is the one kernel operation that can be interrupted throughout.
+pub(crate) struct Scratch(NonNull<u8>);
+
+// SAFETY: nothing refers to the contents.
+unsafe impl Send for Scratch {}
+// SAFETY: as above; touching and giving back may happen at the same time.
+unsafe impl Sync for Scratch {}
+
+impl Scratch {
+    /// Never given back.
+    pub(crate) fn new() -> io::Result<Scratch> {
+        let region = map_region()?;
+        // What lies around it may not become part of the same mapping.
+        // SAFETY: the second half of the new region is ours; nobody touches it.
+        check(unsafe {
+            libc::mprotect(region.as_ptr().add(GRANULE_BYTES).cast(), GRANULE_BYTES, libc::PROT_NONE)
+        })?;
+        // SAFETY: the granule is ours. Without huge pages, touching it does no harm.
+        let _ = unsafe { libc::madvise(region.as_ptr().cast(), GRANULE_BYTES, libc::MADV_HUGEPAGE) };
+        Ok(Scratch(region))
+    }
+
+    /// Has a huge page put there.
+    pub(crate) fn touch(&self) {
+        // SAFETY: the granule is ours, mapped and writable.
+        unsafe { self.0.as_ptr().write_volatile(1) };
+    }
+
+    /// Gives the page back: the kernel hands it out next, to whoever asks for a huge page on this processor.
+    pub(crate) fn give_back(&self) {
+        release(self.0, GRANULE_BYTES);
+    }
+}
+
 /// Makes a huge page of a granule of small ones, whose contents stay; who touches it meanwhile waits. `false` when the
 /// kernel cannot (before 6.1) or has none, or when much of the granule is not resident: free memory that went back to the
 /// kernel would become resident again.
@@ -458,7 +497,7 @@ mod tests {
         let source = PageSource::new();
         source.set_huge_pages(true);
         touch(source.alloc_page().unwrap(), 1);
-        source.prepare();
+        source.prepare(|| {});
         assert_eq!(source.ready_granules(), 2, "none was ready for the first page, so more are kept");
         source.relax(0);
         assert_eq!(source.ready_granules(), 2, "there was demand since");
@@ -469,13 +508,13 @@ mod tests {
         for (index, page) in pages.iter().enumerate() {
             touch(*page, index as u8);
         }
-        source.prepare();
+        source.prepare(|| {});
         source.relax(source.granules_taken());
         assert_eq!(source.ready_granules(), 0, "nobody took one since");
-        source.prepare();
+        source.prepare(|| {});
         assert_eq!(source.ready_granules(), 0, "there still is no demand");
         (0..GRANULE_PAGES).for_each(|_| touch(source.alloc_page().unwrap(), 1));
-        source.prepare();
+        source.prepare(|| {});
         assert_eq!(source.ready_granules(), 1, "there is again");
         assert!(pages.iter().enumerate().all(|(index, page)| first_byte(*page) == index as u8));
     }

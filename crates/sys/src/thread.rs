@@ -50,14 +50,18 @@ pub fn give_way() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &parameter) };
 }
 
-/// Says that the calling thread computes for long: it never takes a processor from a thread that runs when it wakes up
-/// (`SCHED_BATCH`), gives way to those that serve requests as soon as they wake up, and has a tenth of the processor where
-/// they are busy all the time (ten steps nicer).
-pub fn compute_in_background() {
+/// Says that the calling thread never takes a processor from a thread that runs when it wakes up (`SCHED_BATCH`).
+pub fn batch() {
     // SAFETY: all-zero is a valid parameter, and the only one for this policy.
     let parameter: libc::sched_param = unsafe { std::mem::zeroed() };
     // SAFETY: `parameter` is readable; 0 is the calling thread. Every thread may ask for it.
     unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &parameter) };
+}
+
+/// Says that the calling thread computes for long: as [`batch`], and it gives way to those that serve requests as soon as
+/// they wake up, and has a tenth of the processor where they are busy all the time (ten steps nicer).
+pub fn compute_in_background() {
+    batch();
     const NICER: libc::c_int = 10;
     // SAFETY: take no pointers; 0 is the calling thread, on Linux. Lowering is always allowed.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::getpriority(libc::PRIO_PROCESS, 0) + NICER) };

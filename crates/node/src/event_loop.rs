@@ -135,6 +135,8 @@ impl IoThread {
             self.take_events(&mut state, &events, &moment);
             self.events = events;
             self.take_mail(&mut state, &moment);
+            // Before what was just read: who asks after a message was published gets the message first.
+            self.deliver(&mut state);
             self.take_ready(&mut state, &moment);
             let (began, commands) = (sys::clock::tsc(), state.stats.total_commands);
             let (mut state, moment) = self.run_batch(state, &moment);

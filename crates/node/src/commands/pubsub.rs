@@ -3,6 +3,7 @@
 //! Pages: <https://valkey.io/commands/#pubsub>. How messages travel: see `crate::pubsub`.
 
 use commands::facts::pubsub as facts;
+use commands::session::ReplyMode;
 use commands::{Args, CommandError, CommandResult, Outcome};
 use wire::glob;
 use wire::resp::ReplyWriter;
@@ -96,12 +97,16 @@ fn change(ctx: &mut NodeCtx<'_>, kind: Kind, name: &[u8], begin: bool) {
 
 /// A push that says what changed, and to how much the client is subscribed now.
 fn confirm(ctx: &mut NodeCtx<'_>, kind: Kind, word: &[u8], name: Option<&[u8]>) {
-    let session = &*ctx.data.session;
+    let session = &mut *ctx.data.session;
     let count = session.subscriptions.as_ref().map_or(0, |subscribed| match kind {
         Kind::Shard => subscribed.kinds[Kind::Shard as usize].len(),
         Kind::Channel | Kind::Pattern => subscribed.kinds[0].len() + subscribed.kinds[1].len(),
     });
-    let mut reply = ReplyWriter::new(&mut *ctx.data.reply.out, session.resp);
+    // As a push it is sent even where CLIENT REPLY holds replies back.
+    let held_back = session.reply_mode != ReplyMode::On && session.executing.is_none();
+    let out: &mut Vec<u8> =
+        if held_back { session.pushes.get_or_insert_default() } else { &mut *ctx.data.reply.out };
+    let mut reply = ReplyWriter::new(out, session.resp);
     reply.push(3);
     reply.bulk(word);
     match name {

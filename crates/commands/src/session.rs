@@ -73,6 +73,11 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
+    /// Heap bytes, about: names, and a pointer to each.
+    pub fn memory_bytes(&self) -> usize {
+        self.kinds.iter().flatten().map(|name| name.len() + 2 * size_of::<Arc<[u8]>>()).sum()
+    }
+
     /// Whether it listens to nothing.
     pub fn is_empty(&self) -> bool {
         self.kinds.iter().all(BTreeSet::is_empty)

@@ -312,6 +312,7 @@ impl IoThread {
         let Some(client) = state.clients.get_mut(slot) else { return };
         client.dirty = true;
         self.dirty.push(slot);
+        client.end_pushes();
         match client.waiting {
             Waiting::Slices(_) => self.waiting.push(slot),
             _ => self.ready.push(slot),
@@ -333,8 +334,8 @@ impl IoThread {
                     if !dispatch::run_slice(self.node, state, moment, &mut client) {
                         self.has_slices = true;
                         self.waiting.push(slot);
-                    } else if let Some(pushes) = client.session.pushes.take() {
-                        client.out.extend_from_slice(&pushes);
+                    } else {
+                        client.end_pushes();
                     }
                     // What a slice wrote is sent at once: a long reply never stands in memory as a whole.
                     if !client.dirty {

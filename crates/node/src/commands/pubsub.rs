@@ -42,6 +42,9 @@ pub fn psubscribe(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 
 /// `SSUBSCRIBE shardchannel [shardchannel ...]`. O(channels).
 pub fn ssubscribe(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
+    if ctx.data.session.executing.is_some() {
+        return Err(CommandError::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     begin(ctx, args, Kind::Shard, b"ssubscribe")
 }
 

@@ -1,5 +1,6 @@
 //! A client's state, as far as commands see and change it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -64,6 +65,25 @@ impl Watch {
     }
 }
 
+/// What a client listens to.
+#[derive(Default)]
+pub struct Subscriptions {
+    /// Channels, patterns, shard channels.
+    pub kinds: [BTreeSet<Arc<[u8]>>; 3],
+}
+
+impl Subscriptions {
+    /// Heap bytes, about: names, and a pointer to each.
+    pub fn memory_bytes(&self) -> usize {
+        self.kinds.iter().flatten().map(|name| name.len() + 2 * size_of::<Arc<[u8]>>()).sum()
+    }
+
+    /// Whether it listens to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.iter().all(BTreeSet::is_empty)
+    }
+}
+
 /// A client's state.
 pub struct Session {
     /// The client's number, never used twice.
@@ -74,6 +94,8 @@ pub struct Session {
     pub resp: Resp,
     /// Whether the client may run commands.
     pub authenticated: bool,
+    /// The client listens to channels or to other clients' commands: its own take the long way.
+    pub is_special: bool,
     /// `CLIENT SETNAME`.
     pub name: Vec<u8>,
     /// `CLIENT SETINFO lib-name`.
@@ -103,13 +125,22 @@ pub struct Session {
     pub close_after_reply: bool,
     /// `CLIENT CAPA redirect`.
     pub capa_redirect: bool,
+    /// What it listens to, if to anything.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// `MONITOR`.
+    pub is_monitor: bool,
 }
 
 impl Session {
     /// Whether nothing about the client stands between a command and its body.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
-        self.authenticated && self.multi.is_none() && self.reply_mode == ReplyMode::On
+        self.authenticated && !self.is_special && self.multi.is_none() && self.reply_mode == ReplyMode::On
+    }
+
+    /// Works out `is_special` anew.
+    pub fn settle_special(&mut self) {
+        self.is_special = self.subscriptions.is_some() || self.is_monitor;
     }
 
     /// A fresh session.
@@ -119,6 +150,7 @@ impl Session {
             db: 0,
             resp: Resp::V2,
             authenticated,
+            is_special: false,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),
@@ -133,6 +165,8 @@ impl Session {
             no_touch: false,
             close_after_reply: false,
             capa_redirect: false,
+            subscriptions: None,
+            is_monitor: false,
         }
     }
 }

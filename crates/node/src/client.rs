@@ -123,12 +123,22 @@ impl Client {
         self.out.len() - self.sent
     }
 
+    /// Once the reply under way is whole: writes the messages that came meanwhile.
+    pub fn end_pushes(&mut self) {
+        if matches!(self.waiting, Waiting::No)
+            && let Some(pushes) = self.session.pushes.take()
+        {
+            self.out.extend_from_slice(&pushes);
+        }
+    }
+
     /// Heap bytes of the connection.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Client>()
             + self.input.capacity()
             + self.out.capacity()
             + self.session.multi.as_ref().map_or(0, |m| m.queue.iter().map(|(_, a)| a.memory_bytes()).sum())
+            + self.session.subscriptions.as_ref().map_or(0, |subscribed| subscribed.memory_bytes())
             + if let Waiting::Blocked(blocked) = &self.waiting { blocked.memory_bytes() } else { 0 }
     }
 }

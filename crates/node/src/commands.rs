@@ -13,6 +13,8 @@ pub mod flush;
 pub mod info;
 pub mod latency;
 pub mod memory;
+pub mod monitor;
+pub mod pubsub;
 
 /// Every family's rows.
 pub const ALL: &[&[NodeSpec]] = &[
@@ -26,4 +28,6 @@ pub const ALL: &[&[NodeSpec]] = &[
     info::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
+    monitor::COMMANDS,
+    pubsub::COMMANDS,
 ];

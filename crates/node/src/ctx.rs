@@ -21,6 +21,10 @@ pub struct NodeCtx<'a> {
     pub buffers: BufferSizes,
     /// This thread's other clients (the one that asks is out of the table).
     pub clients: &'a mut Clients,
+    /// This thread's clients that listen to channels.
+    pub listeners: &'a mut crate::pubsub::Listeners,
+    /// The client's token.
+    pub token: u64,
     /// This thread's statistics.
     pub stats: &'a mut Stats,
     /// This thread's number.

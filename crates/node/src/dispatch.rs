@@ -53,7 +53,9 @@ pub struct Moment {
     pub log_failed: bool,
     /// What `CLIENT PAUSE` holds back.
     pub paused: Paused,
-    /// None of the three before is the case: no gate refuses a command of a client without special state but for its
+    /// Somebody watches commands.
+    pub monitored: bool,
+    /// None of the four before is the case: no gate refuses a command of a client without special state but for its
     /// arity.
     pub is_plain: bool,
     /// This thread.
@@ -66,6 +68,7 @@ impl Moment {
         let settings = &node.settings;
         let has_maxmemory = settings.maxmemory.load(std::sync::atomic::Ordering::Relaxed) > 0;
         let (log_failed, paused) = (node.log_failed(), node.pause.at(now_ms));
+        let monitored = node.pubsub.monitors.load(std::sync::atomic::Ordering::Relaxed) > 0;
         Moment {
             now_ms,
             access: settings.access(now_ms, state.rng.next_u32()),
@@ -73,7 +76,8 @@ impl Moment {
             has_maxmemory,
             log_failed,
             paused,
-            is_plain: !has_maxmemory && !log_failed && paused == Paused::No,
+            monitored,
+            is_plain: !has_maxmemory && !log_failed && paused == Paused::No && !monitored,
             thread,
         }
     }
@@ -266,6 +270,10 @@ fn settle(
     reply_from: usize,
     result: Result<Outcome, (CommandError, bool)>,
 ) -> Done {
+    let ran = !matches!(result, Err((_, true)) | Ok(Outcome::Busy(_) | Outcome::NeedsGate | Outcome::Aside));
+    if moment.monitored && ran {
+        crate::commands::monitor::show(node, state, moment.thread, number, args, client);
+    }
     let done = match result {
         Ok(Outcome::Done) => Done::Replied,
         Ok(Outcome::Busy(shard)) => Done::Busy(shard),
@@ -413,7 +421,7 @@ pub fn run_body(
     client: &mut Client,
 ) -> (CommandResult, Locked<'static>) {
     let command = node.registry.get(number);
-    let ThreadState { local, rng, clients, stats, in_unit, .. } = state;
+    let ThreadState { local, rng, clients, stats, in_unit, listeners, .. } = state;
     let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
     let buffers = BufferSizes {
         // The input is on loan to the arguments while a command runs.
@@ -449,8 +457,18 @@ pub fn run_body(
     };
     let thread = moment.thread;
     let shown = if *in_unit { node.exec_number } else { number };
-    let mut wide =
-        NodeCtx { data: ctx, node, meta: &mut client.meta, buffers, clients, stats, thread, command: shown };
+    let mut wide = NodeCtx {
+        data: ctx,
+        node,
+        meta: &mut client.meta,
+        buffers,
+        clients,
+        listeners,
+        token: client.token,
+        stats,
+        thread,
+        command: shown,
+    };
     let result = run(&mut wide, args);
     end_body(node, command, args, moment, before, *in_unit, result, wide.data)
 }

@@ -28,6 +28,7 @@ use crate::listener::Listeners;
 use crate::mailbox::Mail;
 use crate::node::Node;
 use crate::pause::Paused;
+use crate::pubsub;
 use crate::state::ThreadState;
 use batch::Pending;
 
@@ -134,6 +135,8 @@ impl IoThread {
             self.take_events(&mut state, &events, &moment);
             self.events = events;
             self.take_mail(&mut state, &moment);
+            // Before what was just read: who asks after a message was published gets the message first.
+            self.deliver(&mut state);
             self.take_ready(&mut state, &moment);
             let (began, commands) = (sys::clock::tsc(), state.stats.total_commands);
             let (mut state, moment) = self.run_batch(state, &moment);
@@ -142,6 +145,7 @@ impl IoThread {
             state.stats.end_batch(began, ran);
             let mut state = self.end_waits(state, &moment);
             self.run_waiting(&mut state, &moment);
+            self.deliver(&mut state);
             self.flush(&mut state, &moment);
             state.local.collect_garbage();
             self.start_jobs(&mut state);
@@ -308,6 +312,7 @@ impl IoThread {
         let Some(client) = state.clients.get_mut(slot) else { return };
         client.dirty = true;
         self.dirty.push(slot);
+        client.end_pushes();
         match client.waiting {
             Waiting::Slices(_) => self.waiting.push(slot),
             _ => self.ready.push(slot),
@@ -329,6 +334,8 @@ impl IoThread {
                     if !dispatch::run_slice(self.node, state, moment, &mut client) {
                         self.has_slices = true;
                         self.waiting.push(slot);
+                    } else {
+                        client.end_pushes();
                     }
                     // What a slice wrote is sent at once: a long reply never stands in memory as a whole.
                     if !client.dirty {
@@ -355,6 +362,19 @@ impl IoThread {
         }
     }
 
+    /// Writes messages for this thread's listeners.
+    fn deliver(&mut self, state: &mut ThreadState) {
+        pubsub::deliver_all(self.node, state, self.index);
+        let mut touched = std::mem::take(&mut state.listeners.touched);
+        for slot in touched.drain(..) {
+            if let Some(client) = state.clients.get_mut(slot).filter(|client| !client.dirty) {
+                client.dirty = true;
+                self.dirty.push(slot);
+            }
+        }
+        state.listeners.touched = touched;
+    }
+
     fn start_jobs(&mut self, state: &mut ThreadState) {
         let (node, index) = (self.node, self.index);
         if let Some(values) = state.local.take_heavy_garbage() {
@@ -373,6 +393,10 @@ impl IoThread {
         let Some(mut client) = state.clients.remove(slot) else { return };
         self.poller.remove(client.fd.as_fd(), client.token);
         let _ = crate::multi::unwatch_all(self.node, state, moment, &mut client);
+        if client.session.is_special {
+            let token = client.token;
+            pubsub::end_all(self.node, self.index, &mut state.listeners, token, &mut client.session);
+        }
         blocked::abandon(self.node, state, moment, &mut client);
         self.node.connections.fetch_sub(1, Ordering::Relaxed);
         self.node.threads[self.index].connections.fetch_sub(1, Ordering::Relaxed);

@@ -22,6 +22,7 @@ pub mod mailbox;
 pub mod multi;
 pub mod node;
 pub mod pause;
+pub mod pubsub;
 pub mod registry;
 pub mod settings;
 pub mod startup;

@@ -3,9 +3,14 @@
 use crate::client::Client;
 use crate::node::Node;
 
-/// Whether a client's waiting replies pass `client-output-buffer-limit` for normal clients.
+/// The class of `client-output-buffer-limit` that a client belongs to.
+fn class(client: &Client) -> usize {
+    if client.session.subscriptions.is_some() { 2 } else { 0 }
+}
+
+/// Whether a client's waiting replies pass `client-output-buffer-limit` for its class.
 pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
-    let limit = node.settings.output_limit(0);
+    let limit = node.settings.output_limit(class(client));
     let held = client.unsent() as u64;
     if limit.hard_bytes > 0 && held > limit.hard_bytes {
         return true;
@@ -21,7 +26,11 @@ pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
 /// Whether a client's waiting replies pass the hard limit, or one reply alone does: that it is sent in slices, and how
 /// fast the peer reads, makes no difference.
 pub fn hard_limit_exceeded(node: &Node, client: &Client) -> bool {
-    let hard_bytes = node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed);
+    let hard_bytes = if client.session.is_special {
+        node.settings.output_limit(class(client)).hard_bytes
+    } else {
+        node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed)
+    };
     hard_bytes > 0 && client.unsent().max(client.sliced_bytes) as u64 > hard_bytes
 }
 

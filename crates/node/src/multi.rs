@@ -252,6 +252,9 @@ fn exec_one(
         client.out.truncate(reply_from);
         crate::dispatch::write_error(state, client, &error.bytes());
     }
+    if moment.monitored {
+        crate::commands::monitor::show(node, state, moment.thread, number, args, client);
+    }
     crate::dispatch::account_in_unit(node, state, number, args, moment, client, reply_from);
     locked
 }

@@ -34,6 +34,8 @@ pub struct Thread {
     pub client_bytes: AtomicU64,
     /// See `client_bytes`.
     pub largest_client_bytes: AtomicU64,
+    /// Messages for those of its clients that listen.
+    pub posts: crate::pubsub::PostBox,
     state: Mutex<ThreadState>,
 }
 
@@ -82,6 +84,8 @@ pub struct Node {
     pub identity: Identity,
     /// `CLIENT PAUSE`.
     pub pause: crate::pause::Pause,
+    /// Channels and who listens to them.
+    pub pubsub: crate::pubsub::PubSub,
     /// Background work.
     pub workers: Workers,
     /// Latency events.
@@ -137,6 +141,7 @@ impl Node {
                     commands_per_second: AtomicU64::new(0),
                     client_bytes: AtomicU64::new(0),
                     largest_client_bytes: AtomicU64::new(0),
+                    posts: Default::default(),
                     state: Mutex::new(ThreadState {
                         clients: Clients::default(),
                         local,
@@ -153,6 +158,7 @@ impl Node {
                         prepared: Vec::new(),
                         unserved: Vec::new(),
                         relocation: Relocation::default(),
+                        listeners: Default::default(),
                     }),
                 })
             })

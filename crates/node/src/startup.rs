@@ -142,6 +142,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         },
         parameters: Mutex::new(parameters),
         pause: Default::default(),
+        pubsub: Default::default(),
         workers: Workers::start()?,
         latency: Default::default(),
         next_client_id: AtomicU64::new(1),

@@ -46,4 +46,6 @@ pub struct ThreadState {
     pub unserved: Vec<Ready>,
     /// Emptying of sparse slab pages.
     pub relocation: Relocation,
+    /// Its clients that listen to channels.
+    pub listeners: crate::pubsub::Listeners,
 }

@@ -34,6 +34,12 @@ pub fn ping(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     if args.len() > 2 {
         return Err(CommandError::Arity("ping".into()));
     }
+    if ctx.data.session.subscriptions.is_some() && ctx.data.session.resp == Resp::V2 {
+        ctx.data.reply.array(2);
+        ctx.data.reply.bulk(b"pong");
+        ctx.data.reply.bulk(args.try_get(1).unwrap_or_default());
+        return Ok(Outcome::Done);
+    }
     match args.try_get(1) {
         Some(message) => ctx.data.reply.bulk(message),
         None => ctx.data.reply.simple("PONG"),
@@ -213,6 +219,7 @@ pub fn reset(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
             data.space.leave();
         }
     }
+    crate::pubsub::end_all(ctx.node, ctx.thread, ctx.listeners, ctx.token, session);
     session.db = 0;
     session.resp = Resp::V2;
     session.authenticated = !ctx.node.settings.has_password.load(Ordering::Relaxed);

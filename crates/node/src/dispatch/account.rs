@@ -46,15 +46,27 @@ pub fn write_error(state: &mut ThreadState, client: &mut Client, text: &[u8]) {
 pub fn finish_reply(client: &mut Client, reply_from: usize, done: Done) -> Done {
     match client.session.reply_mode {
         ReplyMode::On | ReplyMode::SkipNext => {}
-        ReplyMode::Off => client.out.truncate(reply_from),
+        ReplyMode::Off => {
+            client.out.truncate(reply_from);
+            write_pushes(client);
+        }
         ReplyMode::Skipping => {
             client.out.truncate(reply_from);
+            write_pushes(client);
             if !matches!(done, Done::Waits) {
                 client.session.reply_mode = ReplyMode::On;
             }
         }
     }
     done
+}
+
+/// Writes what CLIENT REPLY does not hold back: confirmations of subscriptions.
+#[cold]
+fn write_pushes(client: &mut Client) {
+    if let Some(pushes) = client.session.pushes.take() {
+        client.out.extend_from_slice(&pushes);
+    }
 }
 
 /// Statistics of one command of a running transaction.

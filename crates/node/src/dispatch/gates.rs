@@ -5,12 +5,26 @@ use std::sync::atomic::Ordering;
 use commands::facts::Flags;
 use commands::{Args, CommandError, Session};
 use sys::clock::{tsc, tsc_to_ns};
+use wire::resp::Resp;
 
 use super::{Moment, commit};
 use crate::node::{Node, used_memory_bytes};
 use crate::pause::Paused;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
+
+/// What a client that listens may run in RESP2, where messages cannot be told from replies.
+const ALLOWED_SUBSCRIBED: [&str; 9] = [
+    "ping",
+    "subscribe",
+    "ssubscribe",
+    "unsubscribe",
+    "psubscribe",
+    "punsubscribe",
+    "sunsubscribe",
+    "quit",
+    "reset",
+];
 
 /// Refusals before the body, in Valkey's order. `Ok(false)`: nothing to do (the command was queued).
 pub(super) fn gates(
@@ -49,6 +63,16 @@ pub(super) fn gates(
         {
             return Err(CommandError::OutOfMemory);
         }
+    }
+    if session.subscriptions.is_some()
+        && session.resp == Resp::V2
+        && !ALLOWED_SUBSCRIBED.contains(&command.facts.name)
+    {
+        return Err(CommandError::owned(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+             context",
+            command.facts.name
+        )));
     }
     Ok(())
 }

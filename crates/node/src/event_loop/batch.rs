@@ -274,6 +274,9 @@ impl IoThread {
             Ran::NeedsGate => true,
         };
         state.clients.put_back(slot, client);
+        if state.listeners.has_own {
+            crate::pubsub::deliver_all(self.node, state, self.index);
+        }
         needs_gate
     }
 

@@ -113,7 +113,9 @@ impl<'a> Conditions<'a> {
         let all_in = |letters: &[u8], of: &str| letters.iter().all(|letter| of.as_bytes().contains(letter));
         [
             self.ids.as_ref().map(|ids| ids.contains(&session.id)),
-            self.kind.map(|kind| kind == Kind::Normal),
+            self.kind.map(|kind| {
+                kind == if view.session.subscriptions.is_some() { Kind::Pubsub } else { Kind::Normal }
+            }),
             self.addr.map(|addr| addr == view.meta.addr.as_bytes()),
             self.laddr.map(|laddr| laddr == view.meta.laddr.as_bytes()),
             self.user.then_some(true),

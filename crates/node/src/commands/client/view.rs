@@ -90,6 +90,8 @@ impl<'a> View<'a> {
             .as_ref()
             .is_some_and(|watch| watch.dirty.load(std::sync::atomic::Ordering::Relaxed));
         let letters = [
+            ('O', self.session.is_monitor),
+            ('P', self.session.subscriptions.is_some()),
             ('x', self.session.multi.is_some() || self.session.executing.is_some()),
             ('b', self.is_blocked),
             ('d', watches_changed_key),
@@ -111,6 +113,8 @@ impl<'a> View<'a> {
 
     /// Writes the line, newline included.
     pub fn write_line(&self, line: &mut Vec<u8>, node: &Node, now_ms: i64) {
+        // Valkey's clients have one buffer of this size, and a list of such for what does not fit.
+        const BUFFER_BYTES: usize = 16 * 1024;
         let (session, meta, buffers) = (self.session, self.meta, self.buffers);
         let is_dirty = session.watch.as_ref().is_some_and(|watch| watch.is_dirty());
         let (queued, queued_bytes) = match (&session.multi, session.executing) {
@@ -129,13 +133,16 @@ impl<'a> View<'a> {
             if self.command == u16::MAX { "NULL" } else { node.registry.get(self.command).facts.name };
         let events = if self.wants_write { "rw" } else { "r" };
         let resp = if session.resp == Resp::V2 { 2 } else { 3 };
+        let subscribed = |kind: usize| session.subscriptions.as_ref().map_or(0, |s| s.kinds[kind].len());
+        let listed = buffers.output.saturating_sub(BUFFER_BYTES);
+        let listed_blocks = listed.div_ceil(BUFFER_BYTES);
         let total = buffers.total + self.argv_bytes;
         // Writing to memory does not fail.
         let _ = write!(
             line,
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} capa={} db={} sub=0 psub=0 ssub=0 \
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} \
              multi={queued} watch={watched} qbuf={} qbuf-free={} argv-mem={} multi-mem={queued_bytes} rbs={} rbp={} \
-             obl={} oll=0 omem=0 tot-mem={total} events={events} cmd={command} user=default redir=-1 resp={resp} \
+             obl={} oll={listed_blocks} omem={listed} tot-mem={total} events={events} cmd={command} user=default redir=-1 resp={resp} \
              lib-name={} lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={}",
             session.id,
             meta.addr,
@@ -147,12 +154,15 @@ impl<'a> View<'a> {
             self.flags(),
             self.capa(),
             session.db,
+            subscribed(0),
+            subscribed(1),
+            subscribed(2),
             buffers.input,
             buffers.input_free,
             self.argv_bytes,
             self.output_capacity,
             self.output_capacity,
-            buffers.output,
+            buffers.output - listed,
             String::from_utf8_lossy(&session.lib_name),
             String::from_utf8_lossy(&session.lib_ver),
             meta.net_in_bytes,

@@ -150,6 +150,8 @@ pub struct ClientFigures {
     pub memory_bytes: usize,
     /// Clients with keys under WATCH.
     pub watching: usize,
+    /// Clients that listen to channels.
+    pub subscribed: usize,
     /// Distinct keys under WATCH.
     pub watched_keys: usize,
     /// Clients that wait for a busy shard.
@@ -180,6 +182,7 @@ impl ClientFigures {
     }
 
     fn add_watches(&mut self, session: &commands::Session, keys: &mut WatchedKeys) {
+        self.subscribed += usize::from(session.subscriptions.is_some());
         let Some(watch) = session.watch.as_ref().filter(|w| !w.keys.is_empty() && !w.is_dirty()) else {
             return;
         };

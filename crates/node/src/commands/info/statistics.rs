@@ -10,6 +10,7 @@ use sys::clock::tsc_to_ns;
 use super::figures::{Totals, command_stats};
 use super::{field, zeros};
 use crate::ctx::NodeCtx;
+use crate::pubsub::Kind;
 
 fn us(ticks: u64) -> u64 {
     tsc_to_ns(ticks) / 1000
@@ -49,12 +50,16 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     zeros(out, &["evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     field(out, "keyspace_hits", t.space.keyspace_hits);
     field(out, "keyspace_misses", t.space.keyspace_misses);
+    for (name, kind) in [
+        ("pubsub_channels", Kind::Channel),
+        ("pubsub_patterns", Kind::Pattern),
+        ("pubsubshard_channels", Kind::Shard),
+    ] {
+        field(out, name, ctx.node.pubsub.table().len(kind));
+    }
     zeros(
         out,
         &[
-            "pubsub_channels",
-            "pubsub_patterns",
-            "pubsubshard_channels",
             "latest_fork_usec",
             "total_forks",
             "migrate_cached_sockets",

@@ -1,0 +1,428 @@
+//! Who listens to which channels, and how messages reach them.
+//!
+//! One table for the node says which threads have listeners of a channel or pattern and how many; each thread knows
+//! which of its clients they are. PUBLISH encodes a message once and leaves one *post* per thread that has listeners,
+//! its own included; each thread writes to its own clients. The table's lock is held while a message is posted, so all
+//! threads get all messages in one order. A thread takes its posts after each command that left some, and each tick.
+//!
+//! **Invariant:** who subscribes or unsubscribes first takes what was posted before, under the lock: a confirmation
+//! stands behind all messages published before it and before all that come later.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use commands::Session;
+use smallvec::SmallVec;
+use wire::resp::{ReplyWriter, Resp};
+
+use crate::client::{Client, Clients, Waiting};
+use crate::node::Node;
+use crate::state::ThreadState;
+
+/// Bytes of messages that wait in a thread's letter box before publishers wait for it.
+const POSTED_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// What clients subscribe to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Channels.
+    Channel = 0,
+    /// Patterns of channels.
+    Pattern = 1,
+    /// Shard channels.
+    Shard = 2,
+}
+
+impl Kind {
+    /// The first word of the messages that its subscribers get, as a bulk string.
+    fn word(self) -> &'static [u8] {
+        match self {
+            Kind::Channel => b"$7\r\nmessage\r\n",
+            Kind::Pattern => b"$8\r\npmessage\r\n",
+            Kind::Shard => b"$8\r\nsmessage\r\n",
+        }
+    }
+}
+
+/// Threads with listeners of one channel, and how many each has.
+type Audience = SmallVec<[(u16, u32); 2]>;
+
+/// Something for a thread's listeners.
+#[derive(Clone)]
+pub enum Post {
+    /// A message.
+    Message {
+        /// `Kind::Shard`, or `Kind::Channel` for the listeners of `patterns`, too.
+        kind: Kind,
+        /// Where it was published.
+        channel: Arc<[u8]>,
+        /// Channel and message as bulk strings.
+        tail: Arc<[u8]>,
+        /// The patterns that match.
+        patterns: Option<Arc<[Arc<[u8]>]>>,
+    },
+    /// A line for clients that watch commands, as a simple string.
+    Monitor(Arc<[u8]>),
+}
+
+impl Post {
+    fn bytes(&self) -> usize {
+        match self {
+            Post::Message { tail, .. } => tail.len() + size_of::<Post>(),
+            Post::Monitor(line) => line.len() + size_of::<Post>(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Posted {
+    posts: Vec<Post>,
+    bytes: usize,
+}
+
+/// A thread's letter box for posts.
+#[derive(Default)]
+pub struct PostBox {
+    posted: Mutex<Posted>,
+    waiting: AtomicBool,
+}
+
+impl PostBox {
+    /// Leaves a post; `true` when the box was empty.
+    fn leave(&self, post: Post) -> bool {
+        let mut posted = self.posted.lock().unwrap_or_else(|e| e.into_inner());
+        posted.bytes += post.bytes();
+        posted.posts.push(post);
+        self.waiting.store(true, Ordering::Release);
+        posted.posts.len() == 1
+    }
+
+    fn take(&self) -> Vec<Post> {
+        if !self.waiting.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut posted = self.posted.lock().unwrap_or_else(|e| e.into_inner());
+        self.waiting.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *posted).posts
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+            && self.posted.lock().unwrap_or_else(|e| e.into_inner()).bytes > POSTED_MAX_BYTES
+    }
+}
+
+/// The node's table: channels, patterns and shard channels that somebody listens to.
+#[derive(Default)]
+pub struct Table {
+    kinds: [HashMap<Arc<[u8]>, Audience>; 3],
+}
+
+impl Table {
+    /// Names of a kind that somebody listens to.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        self.kinds[kind as usize].keys().map(|name| &name[..])
+    }
+
+    /// How many names of a kind somebody listens to.
+    pub fn len(&self, kind: Kind) -> usize {
+        self.kinds[kind as usize].len()
+    }
+
+    /// How many clients listen to a name.
+    pub fn listeners(&self, kind: Kind, name: &[u8]) -> u64 {
+        let audience = self.kinds[kind as usize].get(name);
+        audience.map_or(0, |audience| audience.iter().map(|(_, count)| u64::from(*count)).sum())
+    }
+
+    /// Adds a listener of a thread. Returns the name as the table holds it.
+    fn add(&mut self, kind: Kind, name: &[u8], thread: usize) -> Arc<[u8]> {
+        let names = &mut self.kinds[kind as usize];
+        let name = match names.get_key_value(name) {
+            Some((name, _)) => name.clone(),
+            None => Arc::from(name),
+        };
+        let audience = names.entry(name.clone()).or_default();
+        match audience.iter_mut().find(|(number, _)| usize::from(*number) == thread) {
+            Some((_, count)) => *count += 1,
+            None => audience.push((thread as u16, 1)),
+        }
+        name
+    }
+
+    fn remove(&mut self, kind: Kind, name: &[u8], thread: usize) {
+        let names = &mut self.kinds[kind as usize];
+        let Some(audience) = names.get_mut(name) else { return };
+        if let Some(at) = audience.iter().position(|(number, _)| usize::from(*number) == thread) {
+            audience[at].1 -= 1;
+            if audience[at].1 == 0 {
+                audience.swap_remove(at);
+            }
+        }
+        if audience.is_empty() {
+            names.remove(name);
+        }
+    }
+}
+
+/// The node's part.
+#[derive(Default)]
+pub struct PubSub {
+    table: Mutex<Table>,
+    /// Clients that watch commands, in all threads.
+    pub monitors: AtomicUsize,
+}
+
+impl PubSub {
+    /// The table. No other lock but that of a post box is taken under it.
+    pub fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// A thread's part: its listeners, by token.
+#[derive(Default)]
+pub struct Listeners {
+    kinds: [HashMap<Arc<[u8]>, Vec<u64>>; 3],
+    /// Its clients that watch commands.
+    monitors: Vec<u64>,
+    /// Clients that got something, by slot.
+    pub touched: Vec<u32>,
+    /// This thread posted something to itself.
+    pub has_own: bool,
+}
+
+/// A client whose command is under way: it is not among its thread's other clients.
+pub struct Asking<'a> {
+    /// Its token.
+    pub token: u64,
+    /// Its session.
+    pub session: &'a mut Session,
+    /// Its replies.
+    pub out: &'a mut Vec<u8>,
+}
+
+/// Leaves a post for a thread. Under the table's lock, so that all threads have one order.
+fn leave(node: &Node, to: usize, from: usize, post: Post) {
+    if node.threads[to].posts.leave(post) && to != from {
+        node.threads[to].mailbox.waker().wake();
+    }
+}
+
+/// Whether some thread lags so far behind that whoever publishes should wait.
+pub fn is_full(node: &Node) -> bool {
+    node.threads.iter().any(|thread| thread.posts.is_full())
+}
+
+/// Publishes a message from thread `thread`; returns how many clients get it (one with several matching patterns
+/// counts as often). O(patterns + threads).
+pub fn publish(
+    node: &Node,
+    own: &mut Listeners,
+    thread: usize,
+    kind: Kind,
+    channel: &[u8],
+    message: &[u8],
+) -> u64 {
+    let table = node.pubsub.table();
+    let audience = table.kinds[kind as usize].get_key_value(channel);
+    let mut threads: Audience = audience.map(|(_, audience)| audience.clone()).unwrap_or_default();
+    let mut count: u64 = threads.iter().map(|(_, count)| u64::from(*count)).sum();
+    let mut patterns: Vec<Arc<[u8]>> = Vec::new();
+    if kind == Kind::Channel {
+        for (pattern, audience) in &table.kinds[Kind::Pattern as usize] {
+            if !wire::glob::matches(pattern, channel, false) {
+                continue;
+            }
+            patterns.push(pattern.clone());
+            for &(number, listeners) in audience {
+                count += u64::from(listeners);
+                if threads.iter().all(|(known, _)| *known != number) {
+                    threads.push((number, listeners));
+                }
+            }
+        }
+    }
+    if threads.is_empty() {
+        return 0;
+    }
+    let channel = audience.map_or_else(|| Arc::from(channel), |(name, _)| name.clone());
+    let mut tail = Vec::with_capacity(channel.len() + message.len() + 32);
+    let mut writer = ReplyWriter::new(&mut tail, Resp::V2);
+    writer.bulk(&channel);
+    writer.bulk(message);
+    let post = Post::Message {
+        kind,
+        channel,
+        tail: tail.into(),
+        patterns: (!patterns.is_empty()).then(|| patterns.into()),
+    };
+    for (number, _) in &threads {
+        own.has_own |= usize::from(*number) == thread;
+        leave(node, usize::from(*number), thread, post.clone());
+    }
+    count
+}
+
+/// Shows a line to all clients that watch commands.
+pub fn monitor(node: &Node, own: &mut Listeners, thread: usize, line: Vec<u8>) {
+    let post = Post::Monitor(line.into());
+    let table = node.pubsub.table();
+    for number in 0..node.threads.len() {
+        own.has_own |= number == thread;
+        leave(node, number, thread, post.clone());
+    }
+    drop(table);
+}
+
+/// Writes what was posted to this thread to its clients, and to the one whose command is under way.
+pub fn deliver(
+    node: &Node,
+    thread: usize,
+    own: &mut Listeners,
+    clients: &mut Clients,
+    mut asking: Option<&mut Asking<'_>>,
+) {
+    own.has_own = false;
+    for post in node.threads[thread].posts.take() {
+        let Listeners { kinds, monitors, touched, .. } = &mut *own;
+        let mut to = |token: u64, write: &dyn Fn(&mut Vec<u8>, Resp)| {
+            if let Some(asking) = asking.as_deref_mut().filter(|asking| asking.token == token) {
+                let resp = asking.session.resp;
+                if asking.session.executing.is_some() {
+                    return write(asking.session.pushes.get_or_insert_default(), resp);
+                }
+                return write(asking.out, resp);
+            }
+            let Some(slot) = clients.slot_of(token) else { return };
+            let Some(client) = clients.get_mut(slot) else { return };
+            if write_push(client, write) {
+                touched.push(slot);
+            }
+        };
+        match post {
+            Post::Monitor(line) => {
+                for &token in monitors.iter() {
+                    to(token, &|out, _| out.extend_from_slice(&line));
+                }
+            }
+            Post::Message { kind, channel, tail, patterns } => {
+                for &token in kinds[kind as usize].get(&channel).into_iter().flatten() {
+                    to(token, &|out, resp| {
+                        ReplyWriter::new(out, resp).push(3);
+                        out.extend_from_slice(kind.word());
+                        out.extend_from_slice(&tail);
+                    });
+                }
+                for pattern in patterns.iter().flat_map(|patterns| patterns.iter()) {
+                    for &token in kinds[Kind::Pattern as usize].get(pattern).into_iter().flatten() {
+                        to(token, &|out, resp| {
+                            let mut writer = ReplyWriter::new(out, resp);
+                            writer.push(4);
+                            writer.raw(Kind::Pattern.word());
+                            writer.bulk(pattern);
+                            writer.raw(&tail);
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes something between the replies of a client; behind the present one, if that comes in slices. `false` for
+/// clients that get nothing any more.
+fn write_push(client: &mut Client, write: &dyn Fn(&mut Vec<u8>, Resp)) -> bool {
+    if client.meta.killed || client.gone || client.session.close_after_reply {
+        return false;
+    }
+    let resp = client.session.resp;
+    if matches!(client.waiting, Waiting::Slices(_)) {
+        write(client.session.pushes.get_or_insert_default(), resp);
+    } else {
+        write(&mut client.out, resp);
+    }
+    true
+}
+
+/// Begins (`true`) or ends a subscription of the asking client. Returns whether anything changed.
+#[allow(clippy::too_many_arguments)]
+pub fn change(
+    node: &Node,
+    thread: usize,
+    own: &mut Listeners,
+    clients: &mut Clients,
+    asking: &mut Asking<'_>,
+    kind: Kind,
+    name: &[u8],
+    begin: bool,
+) -> bool {
+    let mut table = node.pubsub.table();
+    deliver(node, thread, own, clients, Some(asking));
+    let token = asking.token;
+    if begin {
+        let subscribed = asking.session.subscriptions.get_or_insert_default();
+        if subscribed.kinds[kind as usize].contains(name) {
+            return false;
+        }
+        let name = table.add(kind, name, thread);
+        subscribed.kinds[kind as usize].insert(name.clone());
+        asking.session.is_special = true;
+        own.kinds[kind as usize].entry(name).or_default().push(token);
+        return true;
+    }
+    let Some(subscribed) = &mut asking.session.subscriptions else { return false };
+    if !subscribed.kinds[kind as usize].remove(name) {
+        return false;
+    }
+    if subscribed.is_empty() {
+        asking.session.subscriptions = None;
+        asking.session.settle_special();
+    }
+    table.remove(kind, name, thread);
+    own.forget(kind, name, token);
+    true
+}
+
+impl Listeners {
+    fn forget(&mut self, kind: Kind, name: &[u8], token: u64) {
+        let Some(tokens) = self.kinds[kind as usize].get_mut(name) else { return };
+        if let Some(at) = tokens.iter().position(|known| *known == token) {
+            // Not `swap_remove`: who subscribed first hears first.
+            tokens.remove(at);
+        }
+        if tokens.is_empty() {
+            self.kinds[kind as usize].remove(name);
+        }
+    }
+
+    /// The client watches commands from now on.
+    pub fn add_monitor(&mut self, node: &Node, token: u64) {
+        node.pubsub.monitors.fetch_add(1, Ordering::Relaxed);
+        self.monitors.push(token);
+    }
+}
+
+/// Ends everything that a client listens to: it leaves, or begins anew.
+pub fn end_all(node: &Node, thread: usize, own: &mut Listeners, token: u64, session: &mut Session) {
+    if let Some(subscribed) = session.subscriptions.take() {
+        let mut table = node.pubsub.table();
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            for name in &subscribed.kinds[kind as usize] {
+                table.remove(kind, name, thread);
+                own.forget(kind, name, token);
+            }
+        }
+    }
+    if std::mem::take(&mut session.is_monitor) {
+        own.monitors.retain(|known| *known != token);
+        node.pubsub.monitors.fetch_sub(1, Ordering::Relaxed);
+    }
+    session.settle_special();
+}
+
+/// Writes what was posted to this thread. After a command that posted something, and each tick.
+pub fn deliver_all(node: &Node, state: &mut ThreadState, thread: usize) {
+    deliver(node, thread, &mut state.listeners, &mut state.clients, None);
+}

@@ -205,8 +205,10 @@ fn lfu_counters_grow_slowly_and_decay() {
         let key = space.place(b"1");
         space.peek(key).expect("it is there").access()
     };
-    // The table of Valkey's configuration file for factor 10: 10, 18, 142 after 100, 1000 and 100 thousand uses.
-    for (uses, low, high) in [(0, 5, 5), (100, 7, 13), (1000, 14, 23), (100_000, 125, 160)] {
+    // The table of Valkey's configuration file for factor 10: 10, 18, 142 after 100, 1000 and 100 thousand uses. The last
+    // one's standard deviation is 7 (a step at n is a geometric number of uses around 10 n), and where the entry lies is
+    // part of the randomness.
+    for (uses, low, high) in [(0, 5, 5), (100, 5, 16), (1000, 11, 27), (100_000, 105, 185)] {
         let access = counter_after(uses);
         let counter = access & 0xff;
         assert_eq!(access >> 8, 5);

@@ -10,9 +10,11 @@ pub mod connection;
 pub mod debug;
 pub mod digest;
 pub mod flush;
+pub mod function;
 pub mod info;
 pub mod latency;
 pub mod memory;
+pub mod script;
 
 /// Every family's rows.
 pub const ALL: &[&[NodeSpec]] = &[
@@ -23,7 +25,9 @@ pub const ALL: &[&[NodeSpec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     flush::COMMANDS,
+    function::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
+    script::COMMANDS,
 ];

@@ -53,7 +53,7 @@ pub struct Moment {
     pub log_failed: bool,
     /// What `CLIENT PAUSE` holds back.
     pub paused: Paused,
-    /// None of the three before is the case: no gate refuses a command of a client without special state but for its
+    /// None of the three before is the case, nor does a script run for too long: no gate refuses a command of a client without special state but for its
     /// arity.
     pub is_plain: bool,
     /// This thread.
@@ -73,7 +73,7 @@ impl Moment {
             has_maxmemory,
             log_failed,
             paused,
-            is_plain: !has_maxmemory && !log_failed && paused == Paused::No,
+            is_plain: !has_maxmemory && !log_failed && paused == Paused::No && !node.scripts.is_busy(),
             thread,
         }
     }
@@ -341,6 +341,9 @@ fn execute(
             _ => crate::multi::transaction(node, state, command, args, moment, client),
         };
     }
+    if let Run::Script = command.run {
+        return crate::scripting::execute(node, state, number, args, moment, gated, client);
+    }
     let locked = if gated {
         Locked::gate()
     } else if command.has_keys() {
@@ -413,6 +416,9 @@ pub fn run_body(
     client: &mut Client,
 ) -> (CommandResult, Locked<'static>) {
     let command = node.registry.get(number);
+    if let Run::Script = command.run {
+        return crate::scripting::run_in_unit(node, state, number, args, moment, locked, client);
+    }
     let ThreadState { local, rng, clients, stats, in_unit, .. } = state;
     let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
     let buffers = BufferSizes {

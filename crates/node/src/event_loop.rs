@@ -7,6 +7,7 @@
 
 mod balance;
 mod batch;
+mod busy;
 mod client_memory;
 mod input;
 mod output;
@@ -30,6 +31,7 @@ use crate::node::Node;
 use crate::pause::Paused;
 use crate::state::ThreadState;
 use batch::Pending;
+pub use busy::serve_while_busy;
 
 /// Buffers kept for the next connection that needs one.
 const SPARE_BUFFERS: usize = 64;
@@ -77,6 +79,8 @@ pub struct IoThread {
     /// Objects that other threads freed are to be taken back.
     has_undrained: bool,
     cron_ticks: u64,
+    /// Clients were served while a command of the batch ran: what is left of it was taken up by that.
+    abandoned: bool,
 }
 
 impl IoThread {
@@ -107,6 +111,7 @@ impl IoThread {
             has_prepared: false,
             has_undrained: false,
             cron_ticks: 0,
+            abandoned: false,
         }
     }
 
@@ -123,7 +128,9 @@ impl IoThread {
             let timeout = self.timeout();
             let mut events = std::mem::take(&mut self.events);
             self.poller.wait(timeout, &mut events)?;
-            node.gate.enter(self.index);
+            if !node.gate.try_enter(self.index) {
+                self.enter_slowly(&mut events)?;
+            }
             let mut state = me.lock_state();
             let now_ms = wall_ms() as i64;
             let moment = self.moment(&mut state, now_ms);

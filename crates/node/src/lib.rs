@@ -23,6 +23,7 @@ pub mod multi;
 pub mod node;
 pub mod pause;
 pub mod registry;
+pub mod scripting;
 pub mod settings;
 pub mod startup;
 pub mod state;

@@ -84,6 +84,8 @@ pub struct Node {
     pub pause: crate::pause::Pause,
     /// Background work.
     pub workers: Workers,
+    /// Scripts and libraries of functions.
+    pub scripts: crate::scripting::Scripts,
     /// Latency events.
     pub latency: LatencyMonitor,
     /// The next client's number.

@@ -143,6 +143,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         parameters: Mutex::new(parameters),
         pause: Default::default(),
         workers: Workers::start()?,
+        scripts: Default::default(),
         latency: Default::default(),
         next_client_id: AtomicU64::new(1),
         next_log_ids: Default::default(),

@@ -170,7 +170,9 @@ fn push_table(
     match table.raw_get::<Value>("err")? {
         Value::String(text) => {
             let text = text.as_bytes();
-            on_error(&text);
+            if table.raw_get::<Value>("ignore_error_stats_update")?.is_nil() {
+                on_error(&text);
+            }
             push_line(out, b'-', text.strip_prefix(b"-").unwrap_or(&text));
             return Ok(());
         }

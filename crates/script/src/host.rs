@@ -1,5 +1,7 @@
 //! What a script may ask of the server that runs it.
 
+use wire::resp::parse::Span;
+
 /// Levels of `redis.log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
@@ -15,12 +17,12 @@ pub enum LogLevel {
 
 /// The server, as a script sees it.
 pub trait Host {
-    /// Runs a command. Appends its reply to `reply`, in RESP3 when `resp3`; an error reply begins with `-`. `false`: the
+    /// Runs a command, whose arguments `spans` mark in `args`. Appends its reply to `reply`, in RESP3 when `resp3`; an error reply begins with `-`. `false`: the
     /// script must end here, and what it does from now on does not count.
-    fn call(&mut self, args: &[&[u8]], resp3: bool, reply: &mut Vec<u8>) -> bool;
+    fn call(&mut self, args: &[u8], spans: &[Span], resp3: bool, reply: &mut Vec<u8>) -> bool;
 
     /// Whether the script's user may run a command with these arguments; `None` when there is no such command.
-    fn may_call(&mut self, args: &[&[u8]]) -> Option<bool>;
+    fn may_call(&mut self, args: &[u8], spans: &[Span]) -> Option<bool>;
 
     /// `redis.log`.
     fn log(&mut self, level: LogLevel, text: &[u8]);

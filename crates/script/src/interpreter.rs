@@ -50,23 +50,10 @@ impl Errand for Served<'_> {
         match request.downcast_mut::<Request>() {
             Some(Request::Call { exchange, resp3, ends }) => {
                 let Exchange { args, spans, reply } = exchange;
-                let mut few = [&[][..]; 8];
-                let many: Vec<&[u8]>;
-                let args: &[&[u8]] = if spans.len() <= few.len() {
-                    for (to, (from, end)) in few.iter_mut().zip(spans.iter()) {
-                        *to = &args[*from..*end];
-                    }
-                    &few[..spans.len()]
-                } else {
-                    many = spans.iter().map(|(from, end)| &args[*from..*end]).collect();
-                    &many
-                };
-                *ends = !self.0.call(args, *resp3, reply);
+                *ends = !self.0.call(args, spans, *resp3, reply);
             }
             Some(Request::MayCall { exchange, answer }) => {
-                let args: Vec<&[u8]> =
-                    exchange.spans.iter().map(|(from, end)| &exchange.args[*from..*end]).collect();
-                *answer = self.0.may_call(&args);
+                *answer = self.0.may_call(&exchange.args, &exchange.spans);
             }
             Some(Request::Log { level, text }) => self.0.log(*level, text),
             Some(Request::SetRepl(flags)) => self.0.set_repl(*flags),

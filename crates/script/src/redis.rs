@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mlua::{Lua, MultiValue, Table, Value};
 use sha1::{Digest, Sha1};
 use sys::lend::Lent;
+use wire::resp::parse::Span;
 
 use crate::convert::value_of;
 use crate::failure::{Failure, add, function};
@@ -17,7 +18,7 @@ use crate::number::format_g;
 #[derive(Default)]
 pub(crate) struct Exchange {
     pub(crate) args: Vec<u8>,
-    pub(crate) spans: Vec<(usize, usize)>,
+    pub(crate) spans: Vec<Span>,
     pub(crate) reply: Vec<u8>,
 }
 
@@ -37,7 +38,7 @@ impl Exchange {
                 Value::Number(n) => push_number(*n, &mut self.args),
                 _ => return Err("ERR Command arguments must be strings or integers"),
             }
-            self.spans.push((from, self.args.len()));
+            self.spans.push(Span { start: from as u32, len: (self.args.len() - from) as u32 });
         }
         Ok(())
     }

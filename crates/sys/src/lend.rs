@@ -48,6 +48,40 @@ impl Lent {
     }
 }
 
+/// A place for something of one type that holds no borrows.
+pub struct LentOf<T: 'static>(Cell<Option<NonNull<T>>>);
+
+impl<T: 'static> Default for LentOf<T> {
+    fn default() -> Self {
+        LentOf(Cell::new(None))
+    }
+}
+
+struct RestoreOf<'a, T: 'static>(&'a LentOf<T>, Option<NonNull<T>>);
+
+impl<T: 'static> Drop for RestoreOf<'_, T> {
+    fn drop(&mut self) {
+        self.0.0.set(self.1);
+    }
+}
+
+impl<T: 'static> LentOf<T> {
+    /// Lends `value` for the time of `body`.
+    pub fn with<R>(&self, value: &mut T, body: impl FnOnce() -> R) -> R {
+        let _restore = RestoreOf(self, self.0.replace(Some(NonNull::from(value))));
+        body()
+    }
+
+    /// Uses the lent thing. `None` when nothing is lent, or it is in use already.
+    pub fn run<R>(&self, body: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let mut pointer = self.0.take()?;
+        let _restore = RestoreOf(self, Some(pointer));
+        // SAFETY: the pointer comes from `with`, which is still running and has the exclusive borrow; it is out of the
+        // cell for the time of the call, so no second reference can be made of it.
+        Some(body(unsafe { pointer.as_mut() }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -90,21 +90,82 @@ pub(crate) fn string_arg(lua: &Lua, args: &[Value], at: usize, function: &str) -
     }
 }
 
-/// A function of a library: its results after `true`, or `false` and a text.
+/// An error on its way through Lua. It is an object of ours there, so that the frames below it stay as they are; scripts
+/// see what [`unwrapped`] makes of it.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    pub(crate) text: Vec<u8>,
+    /// Scripts see a table with a field `err`, not a string.
+    pub(crate) is_table: bool,
+    /// A command's error, which is counted already.
+    pub(crate) is_counted: bool,
+}
+
+impl std::fmt::Display for Raised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.text))
+    }
+}
+
+impl std::error::Error for Raised {}
+
+/// An error that scripts see as a table.
+pub(crate) fn raise(text: impl Into<Vec<u8>>, is_counted: bool) -> mlua::Error {
+    mlua::Error::external(Raised { text: text.into(), is_table: true, is_counted })
+}
+
+fn find(error: &mlua::Error) -> Option<&Raised> {
+    match error {
+        mlua::Error::CallbackError { cause, .. } => find(cause),
+        mlua::Error::WithContext { cause, .. } => find(cause),
+        other => other.downcast_ref::<Raised>(),
+    }
+}
+
+/// What scripts see of an error: a table with `err`, or a string.
+pub(crate) fn unwrapped(lua: &Lua, error: &Value) -> mlua::Result<Value> {
+    let Value::Error(error) = error else { return Ok(error.clone()) };
+    let Some(raised) = find(error) else {
+        return Ok(Value::String(lua.create_string(crate::interpreter::mlua_text(error))?));
+    };
+    let text = lua.create_string(&raised.text)?;
+    if !raised.is_table {
+        return Ok(Value::String(text));
+    }
+    let table = lua.create_table_with_capacity(0, 2)?;
+    table.raw_set("err", text)?;
+    if raised.is_counted {
+        table.raw_set("ignore_error_stats_update", true)?;
+    }
+    Ok(Value::Table(table))
+}
+
+/// Where the caller of the function under way stands, as Lua puts it before a text: `user_script:1: `.
+fn caller(lua: &Lua) -> String {
+    lua.inspect_stack(1, |debug| {
+        let source = debug.source();
+        match (debug.current_line(), source.short_src) {
+            (Some(line), Some(name)) => format!("{name}:{line}: "),
+            _ => String::new(),
+        }
+    })
+    .unwrap_or_default()
+}
+
+/// A function of a library. Its errors are strings that say where its caller stands; where `plain`, tables that do not.
 pub(crate) fn function(
     lua: &Lua,
+    plain: bool,
     body: impl Fn(&Lua, &[Value]) -> Result<Vec<Value>, Failure> + 'static,
 ) -> mlua::Result<Function> {
     lua.create_function(move |lua, args: MultiValue| {
         let args: Vec<Value> = args.into_iter().collect();
         match body(lua, &args) {
-            Ok(mut results) => {
-                results.insert(0, Value::Boolean(true));
-                Ok(MultiValue::from_vec(results))
-            }
+            Ok(results) => Ok(MultiValue::from_vec(results)),
+            Err(Failure::Text(text)) if plain => Err(raise(text, false)),
             Err(Failure::Text(text)) => {
-                let text = lua.create_string(text)?;
-                Ok(MultiValue::from_vec(vec![Value::Boolean(false), Value::String(text)]))
+                let text = [caller(lua).as_bytes(), &text].concat();
+                Err(mlua::Error::external(Raised { text, is_table: false, is_counted: false }))
             }
             Err(Failure::Lua(error)) => Err(error),
         }
@@ -118,5 +179,15 @@ pub(crate) fn add(
     name: &str,
     body: impl Fn(&Lua, &[Value]) -> Result<Vec<Value>, Failure> + 'static,
 ) -> mlua::Result<()> {
-    table.raw_set(name, function(lua, body)?)
+    table.raw_set(name, function(lua, false, body)?)
+}
+
+/// Puts a function into a table whose errors say no place.
+pub(crate) fn add_plain(
+    lua: &Lua,
+    table: &Table,
+    name: &str,
+    body: impl Fn(&Lua, &[Value]) -> Result<Vec<Value>, Failure> + 'static,
+) -> mlua::Result<()> {
+    table.raw_set(name, function(lua, true, body)?)
 }

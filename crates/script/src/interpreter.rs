@@ -10,6 +10,7 @@ use mlua::{
 use sys::lend::{Errand, Lent};
 
 use crate::convert::{Protocol, reply_of};
+use crate::failure::Failure;
 use crate::host::{Host, LogLevel};
 use crate::prng::Lrand48;
 use crate::redis::Exchange;
@@ -17,7 +18,7 @@ use crate::redis::Exchange;
 /// Instructions between two looks at the clock.
 const TICK_INSTRUCTIONS: u32 = 100_000;
 /// The text of errors that end a script; no `pcall` sees it.
-const END: &str = "the script was ended";
+pub(crate) const END: &str = "the script was ended";
 /// Flags of scripts and functions.
 pub(crate) const FLAGS: [&str; 5] =
     ["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
@@ -143,7 +144,9 @@ impl Interpreter {
         host.raw_set("cmsgpack", crate::cmsgpack::library(&lua)?)?;
         host.raw_set("bit", crate::bit::library(&lua)?)?;
         host.raw_set("struct", crate::structs::library(&lua)?)?;
-        host.raw_set("error_text", lua.create_function(|lua, error: Value| lua.create_string(error_text(&error)))?)?;
+        let unwrap = |lua: &Lua, error: Value| crate::failure::unwrapped(lua, &error);
+        host.raw_set("unwrap", lua.create_function(unwrap)?)?;
+        crate::failure::add(&lua, &host, "unpack", unpack)?;
         host.raw_set(
             "where",
             lua.create_function(|lua, level: usize| {
@@ -344,6 +347,31 @@ fn random(lua: &Lua, host: &Table) -> mlua::Result<()> {
     })
 }
 
+/// `unpack`: the count is worked out in doubles, which do not overflow (CVE-2025-46817).
+fn unpack(lua: &Lua, args: &[Value]) -> Result<Vec<Value>, Failure> {
+    const RESULTS_MAX: f64 = 7990.0;
+    let Some(Value::Table(table)) = args.first() else {
+        let why = format!("table expected, got {}", crate::failure::type_name(args.first()));
+        return Err(crate::failure::bad_argument(1, "unpack", &why));
+    };
+    let bound = |at: usize, default: f64| match args.get(at) {
+        None | Some(Value::Nil) => Ok(default),
+        Some(_) => crate::failure::number_arg(lua, args, at, "unpack").map(f64::trunc),
+    };
+    let from = bound(1, 1.0)?;
+    let to = bound(2, table.raw_len() as f64)?;
+    if to - from >= RESULTS_MAX {
+        return Err("too many results to unpack".into());
+    }
+    let mut values = Vec::new();
+    let mut at = from;
+    while at <= to {
+        values.push(table.raw_get::<Value>(at)?);
+        at += 1.0;
+    }
+    Ok(values)
+}
+
 /// The text of an error that Lua holds as an object of ours.
 fn error_text(error: &Value) -> Vec<u8> {
     match error {
@@ -352,7 +380,7 @@ fn error_text(error: &Value) -> Vec<u8> {
     }
 }
 
-fn mlua_text(error: &mlua::Error) -> Vec<u8> {
+pub(crate) fn mlua_text(error: &mlua::Error) -> Vec<u8> {
     let text = match error {
         mlua::Error::CallbackError { cause, .. } => return mlua_text(cause),
         mlua::Error::MemoryError(_) => "not enough memory".to_owned(),

@@ -18,32 +18,16 @@ local function freeze(real, index, meta)
     return front
 end
 
--- A function of Rust answers (true, results...) or (false, text); a text gets the caller's position.
-local function finish(ok, ...)
-    if ok then return ... end
-    error((...), 3)
-end
-local function wrap(f)
-    return function(...) return finish(f(...)) end
-end
-local function finish_plain(ok, ...)
-    if ok then return ... end
-    error({ err = (...) }, 0)
-end
-local function wrap_plain(f)
-    return function(...) return finish_plain(f(...)) end
-end
-
 -- Errors that end the script whatever it does about them.
-local ended = host.ended
+local ended, unwrap = host.ended, host.unwrap
 local function check(ok, ...)
     if ended() then error(host.END, 0) end
     return ok, ...
 end
 local function plain(ok, err, ...)
     if ended() then error(host.END, 0) end
+    if not ok and type(err) == 'userdata' then err = unwrap(err) end
     if not ok and type(err) == 'table' and rawget0(err, 'err') ~= nil then return false, err.err end
-    if not ok and type(err) == 'userdata' then return false, host.error_text(err) end
     return ok, err, ...
 end
 
@@ -80,19 +64,8 @@ env.getmetatable = function(v)
     if m == false then return nil end
     return m
 end
-env.unpack = function(t, i, j)
-    if type(t) ~= 'table' then
-        error("bad argument #1 to 'unpack' (table expected, got " .. (t == nil and 'no value' or type(t)) .. ')', 2)
-    end
-    t = real(t)
-    local from, to = tonumber(i or 1), tonumber(j or #t)
-    if not from then error("bad argument #2 to 'unpack' (number expected, got " .. type(i) .. ')', 2) end
-    if not to then error("bad argument #3 to 'unpack' (number expected, got " .. type(j) .. ')', 2) end
-    -- The count is worked out in doubles, which do not overflow.
-    if to - from >= 7990 then error('too many results to unpack', 2) end
-    if from > to then return end
-    return unpack0(t, from, to)
-end
+local unpack1 = host.unpack
+env.unpack = unpack1
 local function bytecode(text) return type(text) == 'string' and text:byte(1) == 27 end
 local SOURCE_MAX = 2 ^ 29
 env.loadstring = function(text, name)
@@ -139,7 +112,7 @@ local function library(name, t)
 end
 local str = copy(string)
 -- Kept for scripts that look whether it is there; what it would make cannot be loaded.
-str.dump = function() error('unable to dump given function', 2) end
+str.dump = function() return '\27Lua' end
 library('string', str)
 local tab = copy(table)
 for _, name in ipairs0 { 'insert', 'remove', 'sort', 'setn' } do
@@ -155,17 +128,15 @@ for _, name in ipairs0 { 'concat', 'foreach', 'foreachi', 'getn', 'maxn' } do
 end
 library('table', tab)
 local math1 = copy(math)
-math1.random = wrap(host.random)
-math1.randomseed = wrap(host.randomseed)
+math1.random = host.random
+math1.randomseed = host.randomseed
 library('math', math1)
 library('os', { clock = os.clock })
 local co = copy(coroutine)
 co.resume = function(...) return plain(coroutine.resume(...)) end
 library('coroutine', co)
 for _, name in ipairs0 { 'cjson', 'cmsgpack', 'bit', 'struct' } do
-    local t = {}
-    for k, v in pairs0(host[name]) do t[k] = type(v) == 'function' and wrap(v) or v end
-    library(name, t)
+    library(name, host[name])
 end
 libs.cjson.new = function()
     local t = copy(libs.cjson)
@@ -178,38 +149,24 @@ smt.__index = str
 smt.__metatable = freeze({ __index = env.string })
 
 -- redis.*
-local raw_call = host.call
-local function call(...)
-    local reply, failed = raw_call(...)
-    if failed then
-        if failed == 2 then error(host.END, 0) end
-        error(reply, 0)
-    end
-    return reply
-end
-local function pcall_(...)
-    local reply, failed = raw_call(...)
-    if failed == 2 then error(host.END, 0) end
-    return reply
-end
 local api = copy(host.constants)
 local both = {}
-both.sha1hex = wrap_plain(host.sha1hex)
-both.log = wrap_plain(host.log)
+both.sha1hex = host.sha1hex
+both.log = host.log
 both.error_reply = host.error_reply
 both.status_reply = host.status_reply
-both.setresp = wrap_plain(host.setresp)
-both.set_repl = wrap_plain(host.set_repl)
-both.acl_check_cmd = wrap_plain(host.acl_check_cmd)
+both.setresp = host.setresp
+both.set_repl = host.set_repl
+both.acl_check_cmd = host.acl_check_cmd
 for k, v in pairs0(both) do api[k] = v end
 local fapi = copy(api)
-api.call, api.pcall = call, pcall_
+api.call, api.pcall = host.call, host.pcall
 local lapi = copy(api)
 api.breakpoint = function() return false end
 api.debug = function() end
 api.replicate_commands = function() return true end
-lapi.call, lapi.pcall = call, pcall_
-fapi.register_function = function(...) return finish_plain(host.register_function(...)) end
+lapi.call, lapi.pcall = host.call, host.pcall
+fapi.register_function = host.register_function
 env.redis = freeze(api)
 env.server = env.redis
 env.__redis__err__handler = function(e) return host.handler(e) end
@@ -235,6 +192,7 @@ local lenv = copy(env)
 lenv.redis = freeze(lapi)
 lenv.server = lenv.redis
 setmetatable0(lenv, { __index = missing })
+setmetatable0(fapi, { __index = missing })
 local load_env = { redis = freeze(fapi) }
 load_env.server = load_env.redis
 setmetatable0(load_env, { __index = missing })
@@ -245,7 +203,7 @@ lenv._G = lfront
 
 -- The handler: where it happened, for the message.
 local function handler(err)
-    if type(err) == 'userdata' then err = host.error_text(err) end
+    if type(err) == 'userdata' then err = unwrap(err) end
     if type(err) ~= 'table' then
         err = { err = 'ERR ' .. tostring0(err) }
     end

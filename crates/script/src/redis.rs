@@ -9,7 +9,7 @@ use sys::lend::Lent;
 use wire::resp::parse::Span;
 
 use crate::convert::value_of;
-use crate::failure::{Failure, add, function};
+use crate::failure::{Failure, add_plain, function, raise};
 use crate::host::LogLevel;
 use crate::interpreter::{Registered, Request, Shared};
 use crate::number::format_g;
@@ -58,31 +58,31 @@ fn error_table(lua: &Lua, text: &str) -> mlua::Result<Value> {
     Ok(Value::Table(table))
 }
 
-/// `call`: the reply, and 1 when it is an error, 2 when the script must end.
-fn call(lua: &Lua, shared: &Shared, args: MultiValue) -> mlua::Result<(Value, Value)> {
-    let failed = |n: i32| Value::Number(f64::from(n));
+/// `call` and, where `catches`, `pcall`.
+fn call(lua: &Lua, shared: &Shared, catches: bool, args: MultiValue) -> mlua::Result<Value> {
+    let fail = |text: &str| if catches { error_table(lua, text) } else { Err(raise(text, false)) };
     if shared.ended.get() {
-        return Ok((Value::Nil, failed(2)));
+        return Err(raise(crate::interpreter::END, false));
     }
     let mut exchange = std::mem::take(&mut *shared.exchange.borrow_mut());
     if let Err(text) = exchange.fill(&args) {
         *shared.exchange.borrow_mut() = exchange;
-        return Ok((error_table(lua, text)?, failed(1)));
+        return fail(text);
     }
     exchange.reply.clear();
     let mut request = Request::Call { exchange, resp3: shared.resp3.get(), ends: false };
     let reached = shared.lent.run(&mut request);
     let Request::Call { exchange, ends, .. } = request else { unreachable!("a request keeps its kind") };
     let result = if !reached {
-        let text = "ERR server.call can only be called inside a script invocation";
-        error_table(lua, text).map(|error| (error, failed(1)))
+        fail("ERR server.call can only be called inside a script invocation")
     } else if ends {
         shared.ended.set(true);
-        Ok((Value::Nil, failed(2)))
+        Err(raise(crate::interpreter::END, false))
     } else {
-        let is_error = exchange.reply.first() == Some(&b'-');
-        value_of(lua, &exchange.reply, &mut 0)
-            .map(|value| (value, if is_error { failed(1) } else { Value::Nil }))
+        match exchange.reply.strip_prefix(b"-") {
+            Some(text) if !catches => Err(raise(text.strip_suffix(b"\r\n").unwrap_or(text), true)),
+            _ => value_of(lua, &exchange.reply, &mut 0),
+        }
     };
     *shared.exchange.borrow_mut() = exchange;
     result
@@ -91,7 +91,9 @@ fn call(lua: &Lua, shared: &Shared, args: MultiValue) -> mlua::Result<(Value, Va
 /// Adds the functions to `host`, what the prelude makes `redis` of.
 pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
     let s = shared.clone();
-    host.raw_set("call", lua.create_function(move |lua, args: MultiValue| call(lua, &s, args))?)?;
+    host.raw_set("call", lua.create_function(move |lua, args: MultiValue| call(lua, &s, false, args))?)?;
+    let s = shared.clone();
+    host.raw_set("pcall", lua.create_function(move |lua, args: MultiValue| call(lua, &s, true, args))?)?;
     let s = shared.clone();
     host.raw_set("ended", lua.create_function(move |_, ()| Ok(s.ended.get()))?)?;
     for (name, field) in [("error_reply", "err"), ("status_reply", "ok")] {
@@ -113,7 +115,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
         };
         host.raw_set(name, lua.create_function(reply)?)?;
     }
-    add(lua, host, "sha1hex", |lua, args| {
+    add_plain(lua, host, "sha1hex", |lua, args| {
         if args.len() != 1 {
             return Err("ERR wrong number of arguments".into());
         }
@@ -123,7 +125,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
         Ok(vec![Value::String(lua.create_string(hex)?)])
     })?;
     let s = shared.clone();
-    add(lua, host, "log", move |lua, args| {
+    add_plain(lua, host, "log", move |lua, args| {
         if args.len() < 2 {
             return Err("ERR server.log() requires two arguments or more.".into());
         }
@@ -152,7 +154,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
         Ok(vec![])
     })?;
     let s = shared.clone();
-    add(lua, host, "setresp", move |lua, args| {
+    add_plain(lua, host, "setresp", move |lua, args| {
         let [version] = args else { return Err("ERR server.setresp() requires one argument.".into()) };
         match lua.coerce_number(version.clone())? {
             Some(n) if n == 2.0 || n == 3.0 => s.resp3.set(n == 3.0),
@@ -161,7 +163,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
         Ok(vec![])
     })?;
     let s = shared.clone();
-    add(lua, host, "set_repl", move |lua, args| {
+    add_plain(lua, host, "set_repl", move |lua, args| {
         let [flags] = args else { return Err("ERR server.set_repl() requires one argument.".into()) };
         let flags = lua.coerce_number(flags.clone())?.unwrap_or(0.0) as i64;
         if flags & !3 != 0 {
@@ -173,7 +175,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
         Ok(vec![])
     })?;
     let s = shared.clone();
-    add(lua, host, "acl_check_cmd", move |_, args| {
+    add_plain(lua, host, "acl_check_cmd", move |_, args| {
         let mut exchange = Exchange::default();
         exchange.fill(&args.iter().cloned().collect()).map_err(Failure::from)?;
         let mut request = Request::MayCall { exchange, answer: None };
@@ -184,7 +186,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
         }
     })?;
     let s = shared.clone();
-    host.raw_set("register_function", function(lua, move |_, args| register(&s, args))?)?;
+    host.raw_set("register_function", function(lua, true, move |_, args| register(&s, args))?)?;
     Ok(())
 }
 

@@ -81,6 +81,8 @@ pub struct IoThread {
     cron_ticks: u64,
     /// Clients were served while a command of the batch ran: what is left of it was taken up by that.
     abandoned: bool,
+    /// That service is under way.
+    serving_beside: bool,
 }
 
 impl IoThread {
@@ -112,6 +114,7 @@ impl IoThread {
             has_undrained: false,
             cron_ticks: 0,
             abandoned: false,
+            serving_beside: false,
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod engine;
 mod host;
+pub mod payload;
 mod run;
 mod shebang;
 mod store;

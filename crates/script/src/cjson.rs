@@ -10,6 +10,9 @@ use mlua::{Lua, Table, Value};
 
 use crate::failure::{Failure, add, bad_argument, number_arg};
 
+/// Depth that nothing passes, whatever a script sets: every level takes some of the thread's stack.
+const DEPTH_MAX: i64 = 1500;
+
 /// What the library's functions set.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {

@@ -14,7 +14,7 @@ pub enum Protocol {
 }
 
 /// Depth of nested tables in a script's result.
-const DEPTH_MAX: usize = 7000;
+const DEPTH_MAX: usize = 1000;
 
 fn line(bytes: &[u8], at: &mut usize) -> (u8, std::ops::Range<usize>) {
     let kind = bytes.get(*at).copied().unwrap_or(b'_');

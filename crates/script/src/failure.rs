@@ -140,16 +140,26 @@ pub(crate) fn unwrapped(lua: &Lua, error: &Value) -> mlua::Result<Value> {
     Ok(Value::Table(table))
 }
 
-/// Where the caller of the function under way stands, as Lua puts it before a text: `user_script:1: `.
+/// Where the caller of the function under way stands, as Lua puts it before a text: `user_script:1: `. Frames of our own
+/// are passed over.
 fn caller(lua: &Lua) -> String {
-    lua.inspect_stack(1, |debug| {
-        let source = debug.source();
-        match (debug.current_line(), source.short_src) {
-            (Some(line), Some(name)) => format!("{name}:{line}: "),
-            _ => String::new(),
+    for level in 1.. {
+        let found = lua.inspect_stack(level, |debug| {
+            let source = debug.source();
+            let is_ours = source.source.as_deref() == Some("=brasa") || source.what == "tail";
+            let text = match (debug.current_line(), source.short_src) {
+                (Some(line), Some(name)) => format!("{name}:{line}: "),
+                _ => String::new(),
+            };
+            (is_ours, text)
+        });
+        match found {
+            Some((true, _)) => {}
+            Some((false, text)) => return text,
+            None => break,
         }
-    })
-    .unwrap_or_default()
+    }
+    String::new()
 }
 
 /// A function of a library. Its errors are strings that say where its caller stands; where `plain`, tables that do not.

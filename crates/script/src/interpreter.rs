@@ -90,7 +90,8 @@ pub struct ScriptError {
 }
 
 impl ScriptError {
-    fn plain(text: impl Into<Vec<u8>>) -> Self {
+    /// An error of no place.
+    pub fn plain(text: impl Into<Vec<u8>>) -> Self {
         ScriptError { text: text.into(), place: None, is_counted: false }
     }
 
@@ -113,8 +114,8 @@ pub enum Outcome {
     Done,
     /// With an error; nothing is written.
     Failed(ScriptError),
-    /// The host ended it; nothing is written.
-    Ended,
+    /// The host ended it, at this place; nothing is written.
+    Ended(Option<(Vec<u8>, i64)>),
 }
 
 /// One thread's Lua.
@@ -152,7 +153,7 @@ impl Interpreter {
             lua.create_function(|lua, level: usize| {
                 let found = lua.inspect_stack(level, |debug| {
                     let source = debug.source();
-                    let is_ours = source.what == "C" || source.source.as_deref() == Some("=brasa");
+                    let is_ours = source.what == "C" || source.what == "tail" || source.source.as_deref() == Some("=brasa");
                     let text = source.source.map(|s| s.into_owned()).unwrap_or_default();
                     (is_ours, text, debug.current_line().unwrap_or(0))
                 });
@@ -187,6 +188,9 @@ impl Interpreter {
             }
         })?;
         lua.set_memory_limit(memory_bytes_max)?;
+        // What building it left: scripts begin with little.
+        lua.gc_collect()?;
+        lua.gc_collect()?;
         Ok(Interpreter {
             run: made.raw_get("run")?,
             call_function: made.raw_get("call_function")?,
@@ -282,7 +286,10 @@ impl Interpreter {
             how.call((what, keys, args))
         });
         if self.shared.ended.get() {
-            return Outcome::Ended;
+            return Outcome::Ended(match &result {
+                Ok((false, error)) => script_error(error).place,
+                _ => None,
+            });
         }
         match result {
             Ok((true, value)) => match reply_of(&value, protocol, out, on_error) {

@@ -65,7 +65,15 @@ env.getmetatable = function(v)
     return m
 end
 local unpack1 = host.unpack
-env.unpack = unpack1
+-- The common case by Lua's own: it can give as many values as the stack holds. The other checks and refuses.
+env.unpack = function(t, i, j)
+    if i == nil and j == nil and type(t) == 'table' and #t < 8000 then return unpack0(t) end
+    if type(t) == 'table' and (i == nil or type(i) == 'number') and (j == nil or type(j) == 'number') then
+        local from, to = i or 1, j or #t
+        if to - from < 8000 and from > -2 ^ 31 and to < 2 ^ 31 then return unpack0(t, from, to) end
+    end
+    return unpack1(t, i, j)
+end
 local function bytecode(text) return type(text) == 'string' and text:byte(1) == 27 end
 local SOURCE_MAX = 2 ^ 29
 env.loadstring = function(text, name)
@@ -159,7 +167,8 @@ both.setresp = host.setresp
 both.set_repl = host.set_repl
 both.acl_check_cmd = host.acl_check_cmd
 for k, v in pairs0(both) do api[k] = v end
-local fapi = copy(api)
+local fapi = copy(host.constants)
+fapi.log = host.log
 api.call, api.pcall = host.call, host.pcall
 local lapi = copy(api)
 api.breakpoint = function() return false end

@@ -10,11 +10,13 @@ use crate::scripting::{self, Library};
 /// The family's rows.
 pub const COMMANDS: &[NodeSpec] = &[
     NodeSpec { facts: &facts::FUNCTION_DELETE, gate: false, run: delete },
+    NodeSpec { facts: &facts::FUNCTION_DUMP, gate: false, run: dump },
     NodeSpec { facts: &facts::FUNCTION_FLUSH, gate: false, run: flush },
     NodeSpec { facts: &facts::FUNCTION_HELP, gate: false, run: help },
     NodeSpec { facts: &facts::FUNCTION_KILL, gate: false, run: kill },
     NodeSpec { facts: &facts::FUNCTION_LIST, gate: false, run: list },
     NodeSpec { facts: &facts::FUNCTION_LOAD, gate: false, run: load },
+    NodeSpec { facts: &facts::FUNCTION_RESTORE, gate: false, run: restore },
     NodeSpec { facts: &facts::FUNCTION_STATS, gate: false, run: stats },
 ];
 
@@ -60,6 +62,37 @@ pub fn flush(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         return Err(CommandError::text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
     ctx.node.scripts.flush_libraries();
+    ctx.data.reply.ok();
+    log(ctx, args);
+    Ok(Outcome::Done)
+}
+
+/// `FUNCTION DUMP`: all libraries as a payload for `FUNCTION RESTORE`. O(bytes).
+pub fn dump(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
+    let libraries = ctx.node.scripts.libraries();
+    let payload = scripting::payload::dump(libraries.iter().map(|library| library.text.as_slice()));
+    ctx.data.reply.bulk(&payload);
+    Ok(Outcome::Done)
+}
+
+/// `FUNCTION RESTORE payload [FLUSH|APPEND|REPLACE]`: adds the libraries of a payload, all or none. O(bytes).
+pub fn restore(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
+    if args.len() > 4 {
+        return Err(CommandError::text(
+            "ERR unknown subcommand or wrong number of arguments for 'restore'. Try FUNCTION HELP.",
+        ));
+    }
+    let (flush, replace) = (args.is(3, "flush"), args.is(3, "replace"));
+    if args.len() == 4 && !flush && !replace && !args.is(3, "append") {
+        return Err(CommandError::text(
+            "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
+        ));
+    }
+    let texts = scripting::payload::restore(args.get(2)).map_err(CommandError::text)?;
+    let libraries: Result<Vec<Library>, Vec<u8>> =
+        texts.iter().map(|text| scripting::load_library(text)).collect();
+    let libraries = libraries.map_err(CommandError::owned)?;
+    ctx.node.scripts.restore(libraries, flush, replace).map_err(CommandError::owned)?;
     ctx.data.reply.ok();
     log(ctx, args);
     Ok(Outcome::Done)

@@ -289,7 +289,7 @@ impl IoThread {
             }
             Ran::NeedsGate => true,
         };
-        if self.abandoned && !client.stopped {
+        if self.abandoned && !self.serving_beside && !client.stopped {
             // What follows in its input is parsed again.
             client.stopped = true;
             self.waiting.push(slot);

@@ -63,11 +63,17 @@ impl IoThread {
         self.take_ready(state, &moment);
         let batch = std::mem::take(&mut self.batch);
         let spans = std::mem::take(&mut self.spans);
+        self.serving_beside = true;
         for pending in &batch {
             // What needs the gate is refused before it says so.
             self.run_one(state, pending, &spans, &moment, false);
         }
+        self.serving_beside = false;
+        // The client whose command is under way is written to when that has ended.
+        let absent: Vec<u32> =
+            self.dirty.iter().copied().filter(|&slot| state.clients.get_mut(slot).is_none()).collect();
         self.flush(state, &moment);
+        self.dirty.extend(absent);
     }
 
     /// After the command: events of its own client that came meanwhile are looked for.

@@ -152,14 +152,18 @@ impl Engine {
         if let Some(callable) = self.functions.get(name) {
             return Ok(Some(callable.clone()));
         }
+        let lower = name.to_ascii_lowercase();
+        if let Some(callable) = self.functions.get(&lower) {
+            return Ok(Some(callable.clone()));
+        }
         let Some(library) = node.scripts.library_of(name) else { return Ok(None) };
         let (_, code) = shebang::library(&library.text)?;
         for function in self.lua.load_library(code, &mut Loading)? {
             let flags = flags_of(&function);
-            let name = function.name.clone();
+            let name = function.name.to_ascii_lowercase();
             self.functions.insert(name, Rc::new(Callable { library: library.clone(), flags, function }));
         }
-        Ok(self.functions.get(name).cloned())
+        Ok(self.functions.get(&lower).cloned())
     }
 
     /// Counts what Lua holds now.

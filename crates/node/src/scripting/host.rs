@@ -46,6 +46,8 @@ pub struct UnitHost<'a> {
     pub args: &'a Args<'a>,
     pub since_ns: u64,
     pub is_timed_out: bool,
+    /// Commands so far.
+    pub calls: u32,
 }
 
 /// **The place where the command of a script is checked against its user's permissions.** `Err` holds the reply's text.
@@ -144,6 +146,11 @@ impl UnitHost<'_> {
 
 impl Host for UnitHost<'_> {
     fn call(&mut self, buffer: &[u8], spans: &[Span], resp3: bool, reply: &mut Vec<u8>) -> bool {
+        // A script that does little between its commands is looked after here; the others, by their instructions.
+        self.calls = self.calls.wrapping_add(1);
+        if self.calls.is_multiple_of(256) && !super::run::tick(self) {
+            return false;
+        }
         let args = Args::new(buffer, spans);
         let found = self.node.registry.find(&args);
         let number = match self.refusal(found, &args) {

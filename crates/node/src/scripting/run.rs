@@ -203,6 +203,7 @@ fn run(
         args,
         since_ns: 0,
         is_timed_out: false,
+        calls: 0,
     };
     let protocol = if resp == Resp::V3 { Protocol::V3 } else { Protocol::V2 };
     let mut out = Vec::new();
@@ -243,14 +244,15 @@ fn run(
             client.out.extend_from_slice(&out);
             Ok(Outcome::Done)
         }
-        Ok(Ran::Ended) if needs_gate => Ok(Outcome::NeedsGate),
-        Ok(Ran::Ended) => {
+        Ok(Ran::Ended(_)) if needs_gate => Ok(Outcome::NeedsGate),
+        Ok(Ran::Ended(place)) => {
             let text = if is_function {
-                "ERR Error running script: Function killed by user with FUNCTION KILL."
+                "ERR Script killed by user with FUNCTION KILL."
             } else {
-                "ERR Error running script: Script killed by user with SCRIPT KILL."
+                "ERR Script killed by user with SCRIPT KILL."
             };
-            Err(CommandError::text(text))
+            let error = script::ScriptError { place, ..script::ScriptError::plain(text) };
+            Err(CommandError::owned(error.reply()))
         }
         Ok(Ran::Failed(error)) if error.is_counted => {
             // The command that failed has counted it.

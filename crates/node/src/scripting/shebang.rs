@@ -69,11 +69,13 @@ pub enum ShebangError {
 impl<'a> Shebang<'a> {
     /// Takes the first line of a source apart.
     pub fn of(source: &'a [u8]) -> Result<Self, ShebangError> {
-        let line = source.strip_prefix(b"#!").ok_or(ShebangError::Missing)?;
-        let end = line.iter().position(|&b| b == b'\n').ok_or(ShebangError::Unfinished)?;
-        let mut words = line[..end].split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
-        let engine = words.next().unwrap_or_default();
-        Ok(Shebang { engine, options: words.collect(), rest: &line[end..] })
+        if !source.starts_with(b"#!") {
+            return Err(ShebangError::Missing);
+        }
+        let end = source.iter().position(|&b| b == b'\n').ok_or(ShebangError::Unfinished)?;
+        let mut words = source[..end].split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let engine = words.next().and_then(|word| word.strip_prefix(b"#!")).unwrap_or_default();
+        Ok(Shebang { engine, options: words.collect(), rest: &source[end..] })
     }
 }
 
@@ -101,6 +103,11 @@ pub fn script(source: &[u8]) -> Result<(Flags, &[u8]), Vec<u8>> {
     Ok((flags, shebang.rest))
 }
 
+/// Words may stand in quotes, as on a command line.
+fn unquoted(word: &[u8]) -> &[u8] {
+    word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
+}
+
 /// The name of a library and its code. The error is the reply's text.
 pub fn library(source: &[u8]) -> Result<(Vec<u8>, &[u8]), Vec<u8>> {
     let shebang = match Shebang::of(source) {
@@ -108,6 +115,9 @@ pub fn library(source: &[u8]) -> Result<(Vec<u8>, &[u8]), Vec<u8>> {
         Err(ShebangError::Unfinished) => return Err(b"ERR Invalid library metadata".to_vec()),
         Ok(shebang) => shebang,
     };
+    if !shebang.engine.eq_ignore_ascii_case(b"lua") {
+        return Err([b"ERR Engine '", shebang.engine, b"' not found"].concat());
+    }
     let mut name = None;
     for option in shebang.options {
         match option.strip_prefix(b"name=") {
@@ -118,14 +128,11 @@ pub fn library(source: &[u8]) -> Result<(Vec<u8>, &[u8]), Vec<u8>> {
             None => return Err([b"ERR Invalid metadata value given: ", option].concat()),
         }
     }
-    let name = name.ok_or_else(|| b"ERR Library name was not given".to_vec())?;
+    let name = name.map(unquoted).ok_or_else(|| b"ERR Library name was not given".to_vec())?;
     if name.is_empty() || !name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
         return Err(b"ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one \
                      character long"
             .to_vec());
-    }
-    if !shebang.engine.eq_ignore_ascii_case(b"lua") {
-        return Err([b"ERR Engine '", shebang.engine, b"' not found"].concat());
     }
     Ok((name.to_vec(), shebang.rest))
 }

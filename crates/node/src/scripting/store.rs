@@ -91,6 +91,7 @@ struct Inner {
     /// Scripts that only EVAL has brought, the one used longest ago first.
     by_eval: VecDeque<Sha>,
     libraries: BTreeMap<Vec<u8>, Arc<Library>>,
+    /// By the name in lower case: a call may use any.
     functions: HashMap<Vec<u8>, Arc<Library>>,
 }
 
@@ -182,7 +183,7 @@ impl Scripts {
 
     /// The library that has a function.
     pub fn library_of(&self, function: &[u8]) -> Option<Arc<Library>> {
-        lock(&self.inner).functions.get(function).cloned()
+        lock(&self.inner).functions.get(&function.to_ascii_lowercase()).cloned()
     }
 
     /// All libraries, by name.
@@ -198,20 +199,46 @@ impl Scripts {
             return Err([b"ERR Library '", &library.name[..], b"' already exists"].concat());
         }
         for function in &library.functions {
-            if let Some(other) = inner.functions.get(&function.name)
+            if let Some(other) = inner.functions.get(&function.name.to_ascii_lowercase())
                 && other.name != library.name
             {
                 return Err([b"ERR Function ", &function.name[..], b" already exists"].concat());
             }
         }
         for function in old.iter().flat_map(|old| &old.functions) {
-            inner.functions.remove(&function.name);
+            inner.functions.remove(&function.name.to_ascii_lowercase());
         }
         let library = Arc::new(library);
         for function in &library.functions {
-            inner.functions.insert(function.name.clone(), library.clone());
+            inner.functions.insert(function.name.to_ascii_lowercase(), library.clone());
         }
         inner.libraries.insert(library.name.clone(), library);
+        self.libraries_version.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Adds the libraries of a payload, all or none. The error is the reply's text.
+    pub fn restore(&self, libraries: Vec<Library>, flush: bool, replace: bool) -> Result<(), Vec<u8>> {
+        let mut inner = lock(&self.inner);
+        let mut kept: BTreeMap<Vec<u8>, Arc<Library>> = BTreeMap::new();
+        if !flush {
+            kept.extend(inner.libraries.iter().map(|(name, library)| (name.clone(), library.clone())));
+        }
+        for library in libraries {
+            if kept.contains_key(&library.name) && !replace {
+                return Err([b"ERR Library ", &library.name[..], b" already exists"].concat());
+            }
+            kept.insert(library.name.clone(), Arc::new(library));
+        }
+        let mut functions = HashMap::new();
+        for library in kept.values() {
+            for function in &library.functions {
+                if functions.insert(function.name.to_ascii_lowercase(), library.clone()).is_some() {
+                    return Err([b"ERR Function ", &function.name[..], b" already exists"].concat());
+                }
+            }
+        }
+        (inner.libraries, inner.functions) = (kept, functions);
         self.libraries_version.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -226,7 +253,7 @@ impl Scripts {
         let mut inner = lock(&self.inner);
         let Some(old) = inner.libraries.remove(name) else { return false };
         for function in &old.functions {
-            inner.functions.remove(&function.name);
+            inner.functions.remove(&function.name.to_ascii_lowercase());
         }
         self.libraries_version.fetch_add(1, Ordering::Relaxed);
         true

@@ -83,7 +83,7 @@ impl Parser<'_> {
 
     fn descend(&mut self) -> Result<(), Failure> {
         self.depth += 1;
-        if self.depth > self.options.decode_depth_max {
+        if self.depth > self.options.decode_depth_max.min(super::DEPTH_MAX) {
             let (depth, at) = (self.depth, self.at);
             return Err(format!("Found too many nested data structures ({depth}) at character {at}").into());
         }

@@ -25,7 +25,7 @@ pub(super) fn encode(
         Value::Nil => out.extend_from_slice(b"null"),
         Value::Table(table) => {
             let depth = depth + 1;
-            if depth > options.encode_depth_max {
+            if depth > options.encode_depth_max.min(super::DEPTH_MAX) {
                 return Err(format!("Cannot serialise, excessive nesting ({depth})").into());
             }
             match array_len(table, options)? {

@@ -71,7 +71,9 @@ impl UnitHost<'_> {
         if !command.facts.accepts(args.len()) || matches!(command.run, Run::Container) {
             return Err(b"ERR Wrong number of args calling command from script".to_vec());
         }
-        if command.has(CommandFlags::NOSCRIPT) || matches!(command.run, Run::Transaction | Run::Script) {
+        let is_denied =
+            command.has(CommandFlags::NOSCRIPT) && !self.node.scripts.allow_all.load(Ordering::Relaxed);
+        if is_denied || matches!(command.run, Run::Transaction | Run::Script) {
             return Err(b"ERR This Valkey command is not allowed from script".to_vec());
         }
         permits(self.client, command, args)?;
@@ -155,7 +157,12 @@ impl Host for UnitHost<'_> {
         let found = self.node.registry.find(&args);
         let number = match self.refusal(found, &args) {
             Ok(number) => number,
-            Err(text) => return self.fail(&text, reply),
+            Err(text) => {
+                if let Ok(number) = self.node.registry.find(&args) {
+                    self.state.stats.commands[usize::from(number)].rejected += 1;
+                }
+                return self.fail(&text, reply);
+            }
         };
         let node = self.node;
         let command = node.registry.get(number);

@@ -115,6 +115,8 @@ pub struct Scripts {
     pub evicted: AtomicU64,
     /// Bytes of all threads' interpreters.
     pub vm_bytes: AtomicU64,
+    /// `DEBUG SET-DISABLE-DENY-SCRIPTS`: scripts may run every command.
+    pub allow_all: AtomicBool,
     /// A script runs for longer than `busy-reply-threshold`.
     pub busy: AtomicBool,
     /// It was asked to end.

@@ -74,6 +74,13 @@ pub(crate) fn value_of(lua: &Lua, bytes: &[u8], at: &mut usize) -> mlua::Result<
             }
             single("set", Value::Table(set))?
         }
+        b'|' => {
+            // What is said about a reply; scripts see the reply alone.
+            for _ in 0..number(text) * 2 {
+                value_of(lua, bytes, at)?;
+            }
+            value_of(lua, bytes, at)?
+        }
         b'#' => Value::Boolean(text == b"t"),
         b',' => single("double", Value::Number(crate::number::parse_prefix(text).0))?,
         b'(' => single("big_number", Value::String(lua.create_string(text)?))?,
@@ -121,30 +128,35 @@ fn push_null(out: &mut Vec<u8>, protocol: Protocol) {
     out.extend_from_slice(if protocol == Protocol::V3 { b"_\r\n" } else { b"$-1\r\n" });
 }
 
-/// Appends the reply that a script's result stands for. `on_error` sees the texts of errors in it.
+/// Appends the reply that a script's result stands for. With `booleans` (after `setresp(3)`) false is no null. `on_error` sees the texts of errors in it.
 pub fn reply_of(
     value: &Value,
     protocol: Protocol,
+    booleans: bool,
     out: &mut Vec<u8>,
     on_error: &mut dyn FnMut(&[u8]),
 ) -> Result<(), Failure> {
-    push(value, protocol, out, on_error, 0)
+    push(value, protocol, booleans, out, on_error, 0)
 }
 
 fn push(
     value: &Value,
     protocol: Protocol,
+    booleans: bool,
     out: &mut Vec<u8>,
     on_error: &mut dyn FnMut(&[u8]),
     depth: usize,
 ) -> Result<(), Failure> {
     match value {
         Value::String(s) => push_bulk(out, &s.as_bytes()),
-        Value::Boolean(b) if protocol == Protocol::V3 => out.extend_from_slice(if *b { b"#t\r\n" } else { b"#f\r\n" }),
+        Value::Boolean(b) if booleans => match protocol {
+            Protocol::V3 => out.extend_from_slice(if *b { b"#t\r\n" } else { b"#f\r\n" }),
+            Protocol::V2 => out.extend_from_slice(if *b { b":1\r\n" } else { b":0\r\n" }),
+        },
         Value::Boolean(true) => out.extend_from_slice(b":1\r\n"),
         Value::Integer(n) => push_header(out, b':', *n as i64),
         Value::Number(n) => push_header(out, b':', integer_of(*n)),
-        Value::Table(table) => push_table(table, protocol, out, on_error, depth)?,
+        Value::Table(table) => push_table(table, protocol, booleans, out, on_error, depth)?,
         _ => push_null(out, protocol),
     }
     Ok(())
@@ -158,6 +170,7 @@ fn integer_of(n: f64) -> i64 {
 fn push_table(
     table: &Table,
     protocol: Protocol,
+    booleans: bool,
     out: &mut Vec<u8>,
     on_error: &mut dyn FnMut(&[u8]),
     depth: usize,
@@ -192,8 +205,8 @@ fn push_table(
         let mut pairs = 0;
         for pair in map.pairs::<Value, Value>() {
             let (key, item) = pair?;
-            push(&key, protocol, &mut body, on_error, depth + 1)?;
-            push(&item, protocol, &mut body, on_error, depth + 1)?;
+            push(&key, protocol, booleans, &mut body, on_error, depth + 1)?;
+            push(&item, protocol, booleans, &mut body, on_error, depth + 1)?;
             pairs += 1;
         }
         match protocol {
@@ -207,7 +220,7 @@ fn push_table(
         let mut body = Vec::new();
         let mut count = 0;
         for pair in set.pairs::<Value, Value>() {
-            push(&pair?.0, protocol, &mut body, on_error, depth + 1)?;
+            push(&pair?.0, protocol, booleans, &mut body, on_error, depth + 1)?;
             count += 1;
         }
         push_header(out, if protocol == Protocol::V3 { b'~' } else { b'*' }, count);
@@ -253,7 +266,7 @@ fn push_table(
         if item.is_nil() {
             break;
         }
-        push(&item, protocol, &mut body, on_error, depth + 1)?;
+        push(&item, protocol, booleans, &mut body, on_error, depth + 1)?;
         count += 1;
     }
     push_header(out, b'*', count);

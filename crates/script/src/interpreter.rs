@@ -292,7 +292,7 @@ impl Interpreter {
             });
         }
         match result {
-            Ok((true, value)) => match reply_of(&value, protocol, out, on_error) {
+            Ok((true, value)) => match reply_of(&value, protocol, self.shared.resp3.get(), out, on_error) {
                 Ok(()) => Outcome::Done,
                 Err(_) => {
                     out.truncate(from);

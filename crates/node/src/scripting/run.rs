@@ -126,7 +126,7 @@ pub fn execute(
     };
     let started = state.last_tick;
     state.in_unit = true;
-    let (result, mut locked) = run(node, state, args, call, moment, alone, is_full, locked, client);
+    let (result, mut locked) = run(node, state, number, args, call, moment, alone, is_full, locked, client);
     state.in_unit = false;
     commit(node, &mut state.local, moment);
     if !state.local.ready.is_empty() {
@@ -160,13 +160,14 @@ pub fn run_in_unit(
         Err(error) => return (Err(error), locked),
     };
     let alone = locked.is_gate();
-    run(node, state, args, call, moment, alone, is_full, locked, client)
+    run(node, state, number, args, call, moment, alone, is_full, locked, client)
 }
 
 #[allow(clippy::too_many_arguments)]
 fn run(
     node: &'static Node,
     state: &mut ThreadState,
+    number: u16,
     args: &Args<'_>,
     call: Call<'_>,
     moment: &Moment,
@@ -184,6 +185,7 @@ fn run(
     };
     let (db, at_once, resp) = (client.session.db, client.session.at_once, client.session.resp);
     client.session.at_once = true;
+    client.session.in_script = true;
     let is_function = matches!(call.target, Target::Function(_));
     let mut host = UnitHost {
         node,
@@ -231,6 +233,7 @@ fn run(
     let UnitHost { state, client, .. } = host;
     client.session.db = db;
     client.session.at_once = at_once;
+    client.session.in_script = false;
     client.session.resp = resp;
     if node.threads.len() > 1 {
         call.target.learned().ran(used_others);
@@ -256,6 +259,7 @@ fn run(
         }
         Ok(Ran::Failed(error)) if error.is_counted => {
             // The command that failed has counted it.
+            state.stats.commands[usize::from(number)].failed += 1;
             let text: Vec<u8> =
                 error.reply().into_iter().map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }).collect();
             ReplyWriter::new(&mut client.out, resp).error_bytes(&text);

@@ -231,8 +231,11 @@ fn push_table(
         match protocol {
             Protocol::V3 => push_line(out, b'(', &digits.as_bytes()),
             Protocol::V2 => {
-                let text: Vec<u8> =
-                    digits.as_bytes().iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }).collect();
+                let text: Vec<u8> = digits
+                    .as_bytes()
+                    .iter()
+                    .map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b })
+                    .collect();
                 push_bulk(out, &text);
             }
         }

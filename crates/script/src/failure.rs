@@ -77,7 +77,12 @@ pub(crate) fn number_arg(lua: &Lua, args: &[Value], at: usize, function: &str) -
 }
 
 /// A string argument, or a number as text.
-pub(crate) fn string_arg(lua: &Lua, args: &[Value], at: usize, function: &str) -> Result<mlua::String, Failure> {
+pub(crate) fn string_arg(
+    lua: &Lua,
+    args: &[Value],
+    at: usize,
+    function: &str,
+) -> Result<mlua::String, Failure> {
     match args.get(at) {
         Some(Value::String(s)) => Ok(s.clone()),
         Some(v @ (Value::Integer(_) | Value::Number(_))) => {

@@ -4,9 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mlua::{
-    ChunkMode, Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState,
-};
+use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use sys::lend::{Errand, Lent};
 
 use crate::convert::{Protocol, reply_of};
@@ -153,7 +151,9 @@ impl Interpreter {
             lua.create_function(|lua, level: usize| {
                 let found = lua.inspect_stack(level, |debug| {
                     let source = debug.source();
-                    let is_ours = source.what == "C" || source.what == "tail" || source.source.as_deref() == Some("=brasa");
+                    let is_ours = source.what == "C"
+                        || source.what == "tail"
+                        || source.source.as_deref() == Some("=brasa");
                     let text = source.source.map(|s| s.into_owned()).unwrap_or_default();
                     (is_ours, text, debug.current_line().unwrap_or(0))
                 });
@@ -214,14 +214,18 @@ impl Interpreter {
 
     /// Compiles a script. The error is the compiler's text.
     pub fn compile(&self, source: &[u8]) -> Result<Program, Vec<u8>> {
-        self.chunk(source, "@user_script").and_then(|f| {
-            self.prepare.call::<Function>(f).map(Program).map_err(|e| mlua_text(&e))
-        })
+        self.chunk(source, "@user_script")
+            .and_then(|f| self.prepare.call::<Function>(f).map(Program).map_err(|e| mlua_text(&e)))
     }
 
     fn chunk(&self, source: &[u8], name: &str) -> Result<Function, Vec<u8>> {
         // `set_mode` refuses bytecode (CVE-2015-4335); the parser would take it by its first byte.
-        self.lua.load(source).set_name(name).set_mode(ChunkMode::Text).into_function().map_err(|e| mlua_text(&e))
+        self.lua
+            .load(source)
+            .set_name(name)
+            .set_mode(ChunkMode::Text)
+            .into_function()
+            .map_err(|e| mlua_text(&e))
     }
 
     fn strings(&self, items: &[&[u8]]) -> mlua::Result<Table> {
@@ -285,6 +289,15 @@ impl Interpreter {
             let (keys, args) = (self.strings(keys)?, self.strings(args)?);
             how.call((what, keys, args))
         });
+        let is_full = match &result {
+            Err(_) => true,
+            Ok((false, Value::String(text))) => text.as_bytes().ends_with(b"not enough memory"),
+            Ok(_) => false,
+        };
+        if is_full {
+            // What the script made is garbage now; the next one begins with all the room.
+            self.collect();
+        }
         if self.shared.ended.get() {
             return Outcome::Ended(match &result {
                 Ok((false, error)) => script_error(error).place,
@@ -316,7 +329,11 @@ impl Interpreter {
             self.shared.lent.with(&mut served, || self.load_library.call(chunk));
         let registered = self.shared.registering.borrow_mut().take().unwrap_or_default();
         let failed = |text: &[u8]| {
-            if text.starts_with(b"ERR Function") { text.to_vec() } else { [b"ERR Error registering functions: ", text].concat() }
+            if text.starts_with(b"ERR Function") {
+                text.to_vec()
+            } else {
+                [b"ERR Error registering functions: ", text].concat()
+            }
         };
         if self.shared.ended.get() {
             return Err(b"ERR FUNCTION LOAD timeout".to_vec());

@@ -13,7 +13,11 @@ pub fn format_g(value: f64, precision: usize) -> String {
     let (mantissa, exponent) = scientific.split_once('e').expect("the format has an exponent");
     let exponent: i32 = exponent.parse().expect("a number");
     let trimmed = |text: &str| {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     if exponent < -4 || exponent >= precision as i32 {
         let sign = if exponent < 0 { '-' } else { '+' };
@@ -39,7 +43,8 @@ pub fn parse_prefix(text: &[u8]) -> (f64, usize) {
     };
     let signed = |value: f64| if negative { -value } else { value };
     let rest = &text[at..];
-    let starts = |word: &str| rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes());
+    let starts =
+        |word: &str| rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes());
     if starts("infinity") {
         return (signed(f64::INFINITY), at + 8);
     }
@@ -103,9 +108,14 @@ mod tests {
 
     #[test]
     fn as_strtod() {
-        for (text, value, len) in
-            [("1.5e3x", 1500.0, 5), ("01", 1.0, 2), ("0x10", 16.0, 4), ("-", 0.0, 0), ("1e", 1.0, 1), ("5.", 5.0, 2)]
-        {
+        for (text, value, len) in [
+            ("1.5e3x", 1500.0, 5),
+            ("01", 1.0, 2),
+            ("0x10", 16.0, 4),
+            ("-", 0.0, 0),
+            ("1e", 1.0, 1),
+            ("5.", 5.0, 2),
+        ] {
             assert_eq!(parse_prefix(text.as_bytes()), (value, len), "{text}");
         }
     }

@@ -104,8 +104,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
                     let text = text.as_bytes();
                     let text = text.strip_prefix(b"-").unwrap_or(&text);
                     // A single word is no code and a text: it gets the general code.
-                    let shown =
-                        if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() };
+                    let shown = if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() };
                     table.raw_set("err", lua.create_string(shown)?)?;
                 }
                 (1, Some(Value::String(text))) => table.raw_set("ok", text)?,
@@ -214,13 +213,16 @@ fn register(shared: &Shared, args: &[Value]) -> Result<Vec<Value>, Failure> {
     match args {
         [Value::Table(named)] => named_arguments(named, &mut new)?,
         [_] => {
-            return Err("ERR calling server.register_function with a single argument is only applicable to Lua \
+            return Err(
+                "ERR calling server.register_function with a single argument is only applicable to Lua \
                         table (representing named arguments)."
-                .into());
+                    .into(),
+            );
         }
         [name, callback] => {
-            new.name = text(name)
-                .ok_or_else(|| Failure::from("ERR first argument to server.register_function must be a string"))?;
+            new.name = text(name).ok_or_else(|| {
+                Failure::from("ERR first argument to server.register_function must be a string")
+            })?;
             let Value::Function(callback) = callback else {
                 return Err("ERR second argument to server.register_function must be a function".into());
             };
@@ -249,17 +251,23 @@ fn named_arguments(named: &Table, new: &mut Registered) -> Result<(), Failure> {
         match (&key.as_bytes()[..], value) {
             (b"function_name", value) => {
                 new.name = text(&value).ok_or_else(|| {
-                    Failure::from("ERR function_name argument given to server.register_function must be a string")
+                    Failure::from(
+                        "ERR function_name argument given to server.register_function must be a string",
+                    )
                 })?;
             }
             (b"description", value) => {
                 new.description = Some(text(&value).ok_or_else(|| {
-                    Failure::from("ERR description argument given to server.register_function must be a string")
+                    Failure::from(
+                        "ERR description argument given to server.register_function must be a string",
+                    )
                 })?);
             }
             (b"callback", Value::Function(callback)) => new.callback = Some(callback),
             (b"callback", _) => {
-                return Err("ERR callback argument given to server.register_function must be a function".into());
+                return Err(
+                    "ERR callback argument given to server.register_function must be a function".into()
+                );
             }
             (b"flags", Value::Table(flags)) => {
                 for flag in flags.sequence_values::<Value>() {
@@ -276,9 +284,11 @@ fn named_arguments(named: &Table, new: &mut Registered) -> Result<(), Failure> {
                 }
             }
             (b"flags", _) => {
-                return Err("ERR flags argument to server.register_function must be a table representing function \
+                return Err(
+                    "ERR flags argument to server.register_function must be a table representing function \
                             flags"
-                    .into());
+                        .into(),
+                );
             }
             _ => return Err("ERR unknown argument given to server.register_function".into()),
         }

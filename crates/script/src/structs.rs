@@ -85,7 +85,8 @@ impl<'a> Format<'a> {
                 self.align = align;
             }
             _ => {
-                let mut text = format!("bad argument #1 to '{}' (invalid format option '", self.function).into_bytes();
+                let mut text =
+                    format!("bad argument #1 to '{}' (invalid format option '", self.function).into_bytes();
                 text.push(kind);
                 text.extend_from_slice(b"')");
                 return Err(Failure::Text(text));
@@ -162,7 +163,11 @@ fn pack(lua: &Lua, args: &[Value]) -> Result<Vec<Value>, Failure> {
 fn integer(bytes: &[u8], big_endian: bool, signed: bool) -> f64 {
     let mut value = 0u64;
     let mut step = |b: &u8| value = value << 8 | u64::from(*b);
-    if big_endian { bytes.iter().for_each(&mut step) } else { bytes.iter().rev().for_each(&mut step) }
+    if big_endian {
+        bytes.iter().for_each(&mut step)
+    } else {
+        bytes.iter().rev().for_each(&mut step)
+    }
     if !signed {
         return value as f64;
     }

@@ -45,7 +45,10 @@ fn bytecode_is_refused() {
     // CVE-2015-4335 and later.
     assert!(run("\u{1b}Lua").starts_with("compile: "));
     assert_eq!(run("return loadstring(string.dump(function() end)) == nil"), ":1\r\n");
-    assert_eq!(run("local n = 0 return load(function() n = n + 1 if n == 1 then return '\\27Lua' end end) == nil"), ":1\r\n");
+    assert_eq!(
+        run("local n = 0 return load(function() n = n + 1 if n == 1 then return '\\27Lua' end end) == nil"),
+        ":1\r\n"
+    );
 }
 
 #[test]
@@ -59,7 +62,9 @@ fn names_of_chunks_outlive_the_parser() {
 #[test]
 fn unpack_counts_without_overflow() {
     // CVE-2025-46817.
-    for bounds in ["0, 1e9", "-2147483648, 2147483647", "'-2147483648', '2147483647'", "1, 2^53", "-2^63, 2^63"] {
+    for bounds in
+        ["0, 1e9", "-2147483648, 2147483647", "'-2147483648', '2147483647'", "1, 2^53", "-2^63, 2^63"]
+    {
         let reply = run(&format!("local t = {{unpack({{}}, {bounds})}} return 1"));
         assert!(reply.contains("too many results to unpack"), "{bounds}: {reply}");
     }

@@ -32,7 +32,8 @@ impl Lent {
         let pointer: NonNull<dyn Errand + '_> = NonNull::from(errand);
         // SAFETY: only the lifetime changes. `errand` stays exclusively borrowed until this function returns, and the
         // pointer is gone from the cell by then, also when `body` panics.
-        let pointer = unsafe { std::mem::transmute::<NonNull<dyn Errand + '_>, NonNull<dyn Errand>>(pointer) };
+        let pointer =
+            unsafe { std::mem::transmute::<NonNull<dyn Errand + '_>, NonNull<dyn Errand>>(pointer) };
         let _restore = Restore(self, self.0.replace(Some(pointer)));
         body()
     }

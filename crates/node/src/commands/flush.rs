@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use commands::facts::{server as facts};
+use commands::facts::server as facts;
 use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::space::Detached;
 use wire::number::parse_i64;

@@ -11,8 +11,8 @@ use sys::thread::prefetch_addr;
 use wire::resp::ReplyWriter;
 use wire::resp::parse::Span;
 
-use super::busy;
 use super::IoThread;
+use super::busy;
 use crate::client::{Client, Waiting};
 use crate::dispatch::{self, Done, Moment};
 use crate::node::Node;

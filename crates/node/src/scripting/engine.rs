@@ -106,7 +106,12 @@ impl Engine {
     }
 
     /// The script with this text, added to the node's when it is new.
-    pub fn by_text(&mut self, node: &Node, text: &[u8], by_eval: bool) -> Result<(Sha, Rc<Compiled>), Vec<u8>> {
+    pub fn by_text(
+        &mut self,
+        node: &Node,
+        text: &[u8],
+        by_eval: bool,
+    ) -> Result<(Sha, Rc<Compiled>), Vec<u8>> {
         let sha = sha_of(text);
         if let Some(compiled) = self.by_sha(node, &sha)? {
             if !by_eval {

@@ -101,7 +101,9 @@ impl UnitHost<'_> {
             if !self.used_others {
                 self.used_others = needs_all
                     || (command.has_keys()
-                        && places(self.node, command, args).iter().any(|k| !self.declared.contains(&k.shard)));
+                        && places(self.node, command, args)
+                            .iter()
+                            .any(|k| !self.declared.contains(&k.shard)));
             }
             return Ok(true);
         }

@@ -219,7 +219,15 @@ fn run(
             }
             Target::Function(callable) => {
                 let function = &callable.function;
-                engine.lua.call(function, &call.keys, &call.args, &mut host, protocol, &mut out, &mut on_error)
+                engine.lua.call(
+                    function,
+                    &call.keys,
+                    &call.args,
+                    &mut host,
+                    protocol,
+                    &mut out,
+                    &mut on_error,
+                )
             }
         };
         engine.count_memory(node);

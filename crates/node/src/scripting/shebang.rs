@@ -145,7 +145,10 @@ mod tests {
     fn what_scripts_say() {
         assert!(script(b"return 1").unwrap().0.is_silent);
         let (flags, rest) = script(b"#!lua flags=no-writes,allow-oom\nreturn 1").unwrap();
-        assert_eq!((flags.names().collect::<Vec<_>>(), rest), (vec!["no-writes", "allow-oom"], &b"\nreturn 1"[..]));
+        assert_eq!(
+            (flags.names().collect::<Vec<_>>(), rest),
+            (vec!["no-writes", "allow-oom"], &b"\nreturn 1"[..])
+        );
         assert_eq!(script(b"#!lua").unwrap_err(), b"ERR Invalid script shebang");
         assert_eq!(script(b"#!lua flags=x\n").unwrap_err(), b"ERR Unexpected flag in script shebang: x");
         assert_eq!(script(b"#!js\n").unwrap_err(), b"ERR Could not find scripting engine 'js'");

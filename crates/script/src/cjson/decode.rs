@@ -168,7 +168,8 @@ impl Parser<'_> {
         if is_number_like || (self.options.decode_invalid && matches!(lower, b'i' | b'n' | b'+')) {
             let digits = rest.strip_prefix(b"-").unwrap_or(rest);
             let is_plain = digits.first().is_some_and(|b| b.is_ascii_digit())
-                && !(digits[0] == b'0' && digits.get(1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b'x' | b'X')));
+                && !(digits[0] == b'0'
+                    && digits.get(1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b'x' | b'X')));
             let starts_null = rest.starts_with(b"null");
             if !starts_null {
                 if is_number_like && !is_plain && !self.options.decode_invalid {

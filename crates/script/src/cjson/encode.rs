@@ -72,7 +72,13 @@ fn array_len(table: &Table, options: &Options) -> Result<Option<i64>, Failure> {
     Ok(Some(max))
 }
 
-fn push_object(lua: &Lua, table: &Table, options: &Options, out: &mut Vec<u8>, depth: i64) -> Result<(), Failure> {
+fn push_object(
+    lua: &Lua,
+    table: &Table,
+    options: &Options,
+    out: &mut Vec<u8>,
+    depth: i64,
+) -> Result<(), Failure> {
     out.push(b'{');
     let mut first = true;
     for pair in table.pairs::<Value, Value>() {

@@ -227,6 +227,7 @@ impl Sources {
         match command.run {
             // One file, since they work on the connection and on other commands.
             Run::Transaction => Ok("crates/node/src/multi.rs".to_string()),
+            Run::Script => Ok("crates/node/src/scripting/run.rs".to_string()),
             Run::Data(_) | Run::Node(_) | Run::Container => self.body_by_row(command.facts.name),
         }
     }

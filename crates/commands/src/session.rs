@@ -113,6 +113,8 @@ pub struct Session {
     pub used_multi: bool,
     /// The command under way runs to its end under its locks, however long that takes.
     pub at_once: bool,
+    /// A script runs the command.
+    pub in_script: bool,
     /// Keys under WATCH.
     pub watch: Option<Box<Watch>>,
     /// `CLIENT REPLY`.
@@ -159,6 +161,7 @@ impl Session {
             pushes: None,
             used_multi: false,
             at_once: false,
+            in_script: false,
             watch: None,
             reply_mode: ReplyMode::On,
             no_evict: false,

@@ -67,7 +67,8 @@ fn run(ctx: &mut Ctx<'_>, args: &Args<'_>, stores: bool) -> CommandResult {
     }
     let key = ctx.key(args, 1);
     let source = Source::read(ctx, key)?;
-    if options.by == By::Nothing && options.store.is_some() && source.is_set() {
+    let in_script = ctx.session.in_script;
+    if options.by == By::Nothing && (options.store.is_some() || in_script) && source.is_set() {
         // Sets have no order: that of their bytes, so that everyone stores the same.
         (options.by, options.alpha) = (By::Element, true);
     }

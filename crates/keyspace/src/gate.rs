@@ -56,6 +56,18 @@ impl Gate {
         }
     }
 
+    /// Begins a batch if no other thread holds the gate at this moment.
+    #[inline]
+    pub fn try_enter(&self, thread: usize) -> bool {
+        self.running[thread].0.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !self.exclusive.load(Ordering::Acquire) {
+            return true;
+        }
+        self.running[thread].0.store(false, Ordering::Release);
+        false
+    }
+
     /// Ends a batch. No shard is locked any more.
     #[inline]
     pub fn leave(&self, thread: usize) {

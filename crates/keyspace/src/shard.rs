@@ -370,7 +370,7 @@ impl<'k> Locked<'k> {
     }
 
     /// Adds a shard, in whatever order, if it is free at this moment. Nothing is waited for.
-    pub(crate) fn also_lock(&mut self, keyspace: &'k Keyspace, shard: u32) -> bool {
+    pub fn also_lock(&mut self, keyspace: &'k Keyspace, shard: u32) -> bool {
         if self.gate {
             return true;
         }

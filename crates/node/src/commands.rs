@@ -10,11 +10,13 @@ pub mod connection;
 pub mod debug;
 pub mod digest;
 pub mod flush;
+pub mod function;
 pub mod info;
 pub mod latency;
 pub mod memory;
 pub mod monitor;
 pub mod pubsub;
+pub mod script;
 
 /// Every family's rows.
 pub const ALL: &[&[NodeSpec]] = &[
@@ -25,9 +27,11 @@ pub const ALL: &[&[NodeSpec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     flush::COMMANDS,
+    function::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
     monitor::COMMANDS,
     pubsub::COMMANDS,
+    script::COMMANDS,
 ];

@@ -17,7 +17,7 @@ rows! {
     LFU_LOG = "lfu-log-factor"; LFU_DECAY = "lfu-decay-time"; MAXCLIENTS = "maxclients"; TIMEOUT = "timeout";
     KEEPALIVE = "tcp-keepalive"; BULK = "proto-max-bulk-len"; QUERY = "client-query-buffer-limit";
     HLL = "hll-sparse-max-bytes"; HZ = "hz"; EFFORT = "active-expire-effort"; PROTECTED = "protected-mode";
-    TRACKING = "latency-tracking"; SLOWER = "commandlog-execution-slower-than";
+    TRACKING = "latency-tracking"; SLOWER = "commandlog-execution-slower-than"; BUSY = "busy-reply-threshold";
     REQUEST = "commandlog-request-larger-than"; REPLY = "commandlog-reply-larger-than";
     SLOW_LEN = "commandlog-slow-execution-max-len"; REQUEST_LEN = "commandlog-large-request-max-len";
     REPLY_LEN = "commandlog-large-reply-max-len"; THRESHOLD = "latency-monitor-threshold";
@@ -50,6 +50,7 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
     settings.protected_mode.store(p.get_bool(PROTECTED), Relaxed);
     settings.latency_tracking.store(p.get_bool(TRACKING), Relaxed);
     settings.slower_than_us.store(p.get_int(SLOWER), Relaxed);
+    settings.busy_reply_ms.store(p.get_int(BUSY), Relaxed);
     settings.request_larger_bytes.store(signed(p, REQUEST), Relaxed);
     settings.reply_larger_bytes.store(signed(p, REPLY), Relaxed);
     for (length, id) in settings.log_lengths.iter().zip([SLOW_LEN, REQUEST_LEN, REPLY_LEN]) {

@@ -55,8 +55,8 @@ pub struct Moment {
     pub paused: Paused,
     /// Somebody watches commands.
     pub monitored: bool,
-    /// None of the four before is the case: no gate refuses a command of a client without special state but for its
-    /// arity.
+    /// None of the four before is the case, nor does a script run for too long: no gate refuses a command of a client
+    /// without special state but for its arity.
     pub is_plain: bool,
     /// This thread.
     pub thread: usize,
@@ -77,7 +77,11 @@ impl Moment {
             log_failed,
             paused,
             monitored,
-            is_plain: !has_maxmemory && !log_failed && paused == Paused::No && !monitored,
+            is_plain: !has_maxmemory
+                && !log_failed
+                && paused == Paused::No
+                && !monitored
+                && !node.scripts.is_busy(),
             thread,
         }
     }
@@ -349,6 +353,9 @@ fn execute(
             _ => crate::multi::transaction(node, state, command, args, moment, client),
         };
     }
+    if let Run::Script = command.run {
+        return crate::scripting::execute(node, state, number, args, moment, gated, client);
+    }
     let locked = if gated {
         Locked::gate()
     } else if command.has_keys() {
@@ -421,6 +428,9 @@ pub fn run_body(
     client: &mut Client,
 ) -> (CommandResult, Locked<'static>) {
     let command = node.registry.get(number);
+    if let Run::Script = command.run {
+        return crate::scripting::run_in_unit(node, state, number, args, moment, locked, client);
+    }
     let ThreadState { local, rng, clients, stats, in_unit, listeners, .. } = state;
     let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
     let buffers = BufferSizes {

@@ -7,6 +7,7 @@
 
 mod balance;
 mod batch;
+mod busy;
 mod client_memory;
 mod input;
 mod output;
@@ -31,6 +32,7 @@ use crate::pause::Paused;
 use crate::pubsub;
 use crate::state::ThreadState;
 use batch::Pending;
+pub use busy::serve_while_busy;
 
 /// Buffers kept for the next connection that needs one.
 const SPARE_BUFFERS: usize = 64;
@@ -78,6 +80,10 @@ pub struct IoThread {
     /// Objects that other threads freed are to be taken back.
     has_undrained: bool,
     cron_ticks: u64,
+    /// Clients were served while a command of the batch ran: what is left of it was taken up by that.
+    abandoned: bool,
+    /// That service is under way.
+    serving_beside: bool,
 }
 
 impl IoThread {
@@ -108,6 +114,8 @@ impl IoThread {
             has_prepared: false,
             has_undrained: false,
             cron_ticks: 0,
+            abandoned: false,
+            serving_beside: false,
         }
     }
 
@@ -124,7 +132,9 @@ impl IoThread {
             let timeout = self.timeout();
             let mut events = std::mem::take(&mut self.events);
             self.poller.wait(timeout, &mut events)?;
-            node.gate.enter(self.index);
+            if !node.gate.try_enter(self.index) {
+                self.enter_slowly(&mut events)?;
+            }
             let mut state = me.lock_state();
             let now_ms = wall_ms() as i64;
             let moment = self.moment(&mut state, now_ms);

@@ -24,6 +24,7 @@ pub mod node;
 pub mod pause;
 pub mod pubsub;
 pub mod registry;
+pub mod scripting;
 pub mod settings;
 pub mod startup;
 pub mod state;

@@ -144,6 +144,7 @@ pub fn exec(
     let needs_gate = multi.queue.iter().any(|(number, args)| {
         let command = node.registry.get(*number);
         command.gate
+            || matches!(command.run, Run::Script)
             || (!command.has_keys() && matches!(command.run, Run::Data(_)))
             || (matches!(command.facts.name, "sort" | "sort_ro")
                 && commands::sort::needs_gate(&args.as_args()))

@@ -88,6 +88,8 @@ pub struct Node {
     pub pubsub: crate::pubsub::PubSub,
     /// Background work.
     pub workers: Workers,
+    /// Scripts and libraries of functions.
+    pub scripts: crate::scripting::Scripts,
     /// Latency events.
     pub latency: LatencyMonitor,
     /// The next client's number.

@@ -28,6 +28,8 @@ pub enum Run {
     Node(NodeHandler),
     /// MULTI and its kin: see `multi`.
     Transaction,
+    /// Runs a script or a function: see `scripting`.
+    Script,
     /// Is only a prefix of its subcommands.
     Container,
 }
@@ -79,6 +81,9 @@ impl Registry {
         }
         for facts in ::commands::facts::transactions::ALL {
             commands.push(Command { facts, log: Log::Nothing, run: Run::Transaction, gate: false });
+        }
+        for facts in crate::scripting::RUNNERS {
+            commands.push(Command { facts, log: Log::Nothing, run: Run::Script, gate: false });
         }
         for facts in CATALOGUE.iter().flat_map(|group| group.iter()) {
             let prefix = format!("{}|", facts.name);

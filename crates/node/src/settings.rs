@@ -57,6 +57,8 @@ pub struct Settings {
     pub latency_tracking: AtomicBool,
     /// `commandlog-execution-slower-than`, µs; negative = off.
     pub slower_than_us: AtomicI64,
+    /// After how many ms a script lets others be answered with BUSY; none when not positive.
+    pub busy_reply_ms: AtomicI64,
     /// `commandlog-request-larger-than`, bytes; negative = off.
     pub request_larger_bytes: AtomicI64,
     /// `commandlog-reply-larger-than`, bytes; negative = off.

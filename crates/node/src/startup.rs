@@ -144,6 +144,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         pause: Default::default(),
         pubsub: Default::default(),
         workers: Workers::start()?,
+        scripts: Default::default(),
         latency: Default::default(),
         next_client_id: AtomicU64::new(1),
         next_log_ids: Default::default(),

@@ -8,6 +8,7 @@ pub const ACTED_ON: &[&str] = &[
     "active-expire-effort",
     "always-show-logo",
     "bind",
+    "busy-reply-threshold",
     "client-output-buffer-limit",
     "client-query-buffer-limit",
     "commandlog-execution-slower-than",

@@ -27,6 +27,7 @@ pub mod crash;
 pub mod echo;
 pub mod eventfd;
 pub mod keeper;
+pub mod lend;
 pub mod pages;
 pub mod poller;
 pub mod process;

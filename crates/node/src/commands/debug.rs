@@ -37,7 +37,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "force-free-primary-async",
     "hashtable-can-abort-shrink",
     "pause-after-fork",
-    "set-disable-deny-scripts",
     "set-skip-checksum-validation",
 ];
 
@@ -90,6 +89,9 @@ pub fn debug(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         ("sleep", 3) => sleep(ctx, args.get(2)),
         ("set-active-expire", 3) => {
             switch(ctx, |node| &node.settings.active_expire, leading_int(args.get(2)) != 0)
+        }
+        ("set-disable-deny-scripts", 3) => {
+            switch(ctx, |node| &node.scripts.allow_all, leading_int(args.get(2)) != 0)
         }
         ("pause-cron", 3) => switch(ctx, |node| &node.settings.cron_paused, leading_int(args.get(2)) != 0),
         ("populate", 3..=5) => return populate::populate(ctx, args),

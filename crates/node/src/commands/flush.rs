@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use commands::facts::{scripting, server as facts};
+use commands::facts::server as facts;
 use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::space::Detached;
 use wire::number::parse_i64;
@@ -18,7 +18,6 @@ use crate::{VALKEY_VERSION, log};
 pub const COMMANDS: &[NodeSpec] = &[
     NodeSpec { facts: &facts::FLUSHALL, gate: true, run: flushall },
     NodeSpec { facts: &facts::FLUSHDB, gate: true, run: flushdb },
-    NodeSpec { facts: &scripting::FUNCTION_FLUSH, gate: false, run: function_flush },
     NodeSpec { facts: &facts::LOLWUT, gate: false, run: lolwut },
     NodeSpec { facts: &facts::SHUTDOWN, gate: false, run: shutdown },
     NodeSpec { facts: &facts::SWAPDB, gate: true, run: swapdb },
@@ -115,21 +114,6 @@ pub fn time(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
     ctx.data.reply.array(2);
     ctx.data.reply.bulk_int((now_us / 1_000_000) as i64);
     ctx.data.reply.bulk_int((now_us % 1_000_000) as i64);
-    Ok(Outcome::Done)
-}
-
-/// `FUNCTION FLUSH [ASYNC | SYNC]`: there are no functions to remove, which test harnesses rely on before each test.
-pub fn function_flush(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    if args.len() > 3 {
-        let name = String::from_utf8_lossy(args.get(1));
-        return Err(CommandError::owned(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP."
-        )));
-    }
-    if args.len() == 3 && !args.is(2, "SYNC") && !args.is(2, "ASYNC") {
-        return Err(CommandError::text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
-    }
-    ctx.data.reply.ok();
     Ok(Outcome::Done)
 }
 

@@ -52,6 +52,15 @@ pub(super) fn gates(
     if let Some(error) = log_refuses(command, moment) {
         return Err(error);
     }
+    if node.scripts.is_busy() && !command.has(Flags::ALLOW_BUSY) {
+        let running = node.scripts.running.lock().unwrap_or_else(|e| e.into_inner());
+        let is_function = running.as_ref().is_some_and(|r| r.function.is_some());
+        return Err(CommandError::text(if is_function {
+            crate::commands::script::BUSY_FUNCTION
+        } else {
+            crate::commands::script::BUSY_SCRIPT
+        }));
+    }
     if moment.has_maxmemory {
         let full = !make_room(node, state, moment);
         let inside = session.multi.is_some() && command.facts.name != "discard";

@@ -12,9 +12,11 @@ use wire::resp::ReplyWriter;
 use wire::resp::parse::Span;
 
 use super::IoThread;
+use super::busy;
 use crate::client::{Client, Waiting};
 use crate::dispatch::{self, Done, Moment};
 use crate::node::Node;
+use crate::registry::Run;
 use crate::state::ThreadState;
 
 /// How many commands ahead of execution a key's place is worked out, its bucket and its entry are asked for.
@@ -101,7 +103,11 @@ impl IoThread {
                 self.look_into(&mut state, ahead, &spans, Object::prefetch_element);
             }
             let pending = &batch[at];
-            if self.run_one(&mut state, pending, &spans, &moment, false) {
+            let needs_gate = self.run_one(&mut state, pending, &spans, &moment, false);
+            if self.abandoned {
+                break;
+            }
+            if needs_gate {
                 // Global commands: let go of our state, stop the others, run alone.
                 drop(state);
                 let gate = self.node.gate.take(self.index);
@@ -115,7 +121,17 @@ impl IoThread {
                 drop(gate);
                 state = self.node.threads[self.index].lock_state();
                 moment = moment.refreshed(self.node, &mut state);
+                if self.abandoned {
+                    break;
+                }
             }
+        }
+        if self.abandoned {
+            self.abandoned = false;
+            batch.clear();
+            self.end_busy(&mut state, &moment);
+            moment = moment.refreshed(self.node, &mut state);
+            return (state, moment);
         }
         batch.clear();
         self.batch = batch;
@@ -218,7 +234,7 @@ impl IoThread {
 
     /// Executes one command. `true` when it needs the gate.
     #[inline]
-    fn run_one(
+    pub(super) fn run_one(
         &mut self,
         state: &mut ThreadState,
         pending: &Pending,
@@ -273,6 +289,11 @@ impl IoThread {
             }
             Ran::NeedsGate => true,
         };
+        if self.abandoned && !self.serving_beside && !client.stopped {
+            // What follows in its input is parsed again.
+            client.stopped = true;
+            self.waiting.push(slot);
+        }
         state.clients.put_back(slot, client);
         if state.listeners.has_own {
             crate::pubsub::deliver_all(self.node, state, self.index);
@@ -317,7 +338,9 @@ impl IoThread {
                     client,
                 )
             });
-            match catch_unwind(run) {
+            let may_take_long = !matches!(node.registry.get(pending.command).run, Run::Data(_));
+            let ran = if may_take_long { busy::lend(self, || catch_unwind(run)) } else { catch_unwind(run) };
+            match ran {
                 Ok(Done::Replied) => Ran::Next,
                 Ok(Done::Waits) => Ran::Stop { consumed: true },
                 Ok(Done::NeedsGate) => Ran::NeedsGate,

@@ -32,21 +32,21 @@ pub(super) fn memory(ctx: &mut NodeCtx<'_>, totals: &Totals, out: &mut String) {
     field(out, "allocator_resident", f.rss_bytes);
     field(out, "allocator_muzzy", 0);
     with_human(out, "total_system_memory", sys::process::total_memory_bytes());
-    zeros(out, &["used_memory_lua", "used_memory_vm_eval"]);
-    field(out, "used_memory_lua_human", human(0));
-    zeros(
-        out,
-        &[
-            "used_memory_scripts_eval",
-            "number_of_cached_scripts",
-            "number_of_functions",
-            "number_of_libraries",
-            "used_memory_vm_functions",
-        ],
-    );
-    with_human(out, "used_memory_vm_total", 0);
-    field(out, "used_memory_functions", 0);
-    with_human(out, "used_memory_scripts", 0);
+    // A thread has one Lua for scripts and functions: its bytes count as those of scripts.
+    let vm_bytes = ctx.node.scripts.vm_bytes.load(Relaxed);
+    let (scripts, script_bytes) = ctx.node.scripts.script_figures();
+    let (libraries, functions, library_bytes) = ctx.node.scripts.library_figures();
+    field(out, "used_memory_lua", vm_bytes);
+    field(out, "used_memory_vm_eval", vm_bytes);
+    field(out, "used_memory_lua_human", human(vm_bytes));
+    field(out, "used_memory_scripts_eval", script_bytes);
+    field(out, "number_of_cached_scripts", scripts);
+    field(out, "number_of_functions", functions);
+    field(out, "number_of_libraries", libraries);
+    field(out, "used_memory_vm_functions", 0);
+    with_human(out, "used_memory_vm_total", vm_bytes);
+    field(out, "used_memory_functions", library_bytes);
+    with_human(out, "used_memory_scripts", (script_bytes + library_bytes) as u64);
     with_human(out, "maxmemory", ctx.node.settings.maxmemory.load(Relaxed));
     field(out, "maxmemory_policy", policy);
     field(out, "allocator_frag_ratio", format_args!("{:.2}", f.fragmentation().ratio));

@@ -47,7 +47,8 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "expire_cycle_cpu_milliseconds", t.expire_us / 1000);
     field(out, "evicted_keys", t.space.evicted_keys);
     field(out, "evicted_clients", t.evicted_clients);
-    zeros(out, &["evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    field(out, "evicted_scripts", ctx.node.scripts.evicted.load(Relaxed));
+    zeros(out, &["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     field(out, "keyspace_hits", t.space.keyspace_hits);
     field(out, "keyspace_misses", t.space.keyspace_misses);
     for (name, kind) in [

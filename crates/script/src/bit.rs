@@ -4,6 +4,10 @@ use mlua::{Lua, Table, Value};
 
 use crate::failure::{Failure, add, bad_argument, number_arg};
 
+/// A function of one number and its name in the library; then of two.
+type Unary = (&'static str, fn(u32) -> u32);
+type Binary = (&'static str, fn(u32, u32) -> u32);
+
 /// The low 32 bits of a number: whole numbers wrap around, fractions round to the nearest even.
 fn low_bits(value: f64) -> u32 {
     if !value.is_finite() {
@@ -33,13 +37,11 @@ fn tohex(bits: u32, digits: i32) -> String {
 /// The library's table.
 pub(crate) fn library(lua: &Lua) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    let unary: [(&'static str, fn(u32) -> u32); 3] =
-        [("tobit", |a| a), ("bnot", |a| !a), ("bswap", u32::swap_bytes)];
+    let unary: [Unary; 3] = [("tobit", |a| a), ("bnot", |a| !a), ("bswap", u32::swap_bytes)];
     for (name, op) in unary {
         add(lua, &table, name, move |lua, args| signed(op(arg(lua, args, 0, name)?)))?;
     }
-    let many: [(&'static str, fn(u32, u32) -> u32); 3] =
-        [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
+    let many: [Binary; 3] = [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, op) in many {
         add(lua, &table, name, move |lua, args| {
             let mut result = arg(lua, args, 0, name)?;
@@ -49,7 +51,7 @@ pub(crate) fn library(lua: &Lua) -> mlua::Result<Table> {
             signed(result)
         })?;
     }
-    let shifts: [(&'static str, fn(u32, u32) -> u32); 5] = [
+    let shifts: [Binary; 5] = [
         ("lshift", |a, n| a << (n & 31)),
         ("rshift", |a, n| a >> (n & 31)),
         ("arshift", |a, n| ((a as i32) >> (n & 31)) as u32),

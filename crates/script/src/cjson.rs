@@ -10,6 +10,9 @@ use mlua::{Lua, Table, Value};
 
 use crate::failure::{Failure, add, bad_argument, number_arg};
 
+/// Name, least and greatest value, and place of an option that is a number.
+type NumberOption = (&'static str, i64, i64, fn(&mut Options) -> &mut i64);
+
 /// Depth that nothing passes, whatever a script sets: every level takes some of the thread's stack.
 const DEPTH_MAX: i64 = 1500;
 
@@ -127,7 +130,7 @@ pub(crate) fn library(lua: &Lua) -> mlua::Result<Table> {
             Value::Number(o.sparse_safe as f64),
         ])
     })?;
-    let numbers: [(&'static str, i64, i64, fn(&mut Options) -> &mut i64); 3] = [
+    let numbers: [NumberOption; 3] = [
         ("encode_max_depth", 1, i64::from(i32::MAX), |o| &mut o.encode_depth_max),
         ("decode_max_depth", 1, i64::from(i32::MAX), |o| &mut o.decode_depth_max),
         ("encode_number_precision", 1, 14, |o| &mut o.precision),

@@ -27,7 +27,7 @@ fn head(out: &mut Vec<u8>, small: Option<u8>, wide: [Option<u8>; 3], n: usize) {
 
 fn pack_int(out: &mut Vec<u8>, n: i64) {
     match n {
-        0..=127 | -32..=-1 => out.push(n as u8),
+        -32..=127 => out.push(n as u8),
         128..=0xff => out.extend_from_slice(&[0xcc, n as u8]),
         0x100..=0xffff => {
             out.push(0xcd);
@@ -91,7 +91,7 @@ fn array_len(table: &Table) -> Result<Option<usize>, Failure> {
 fn pack(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<(), Failure> {
     match value {
         Value::Boolean(b) => out.push(0xc2 + u8::from(*b)),
-        Value::Integer(n) => pack_int(out, *n as i64),
+        Value::Integer(n) => pack_int(out, *n),
         Value::Number(n) => pack_number(out, *n),
         Value::String(s) => {
             let bytes = s.as_bytes();

@@ -154,7 +154,7 @@ fn push(
             Protocol::V2 => out.extend_from_slice(if *b { b":1\r\n" } else { b":0\r\n" }),
         },
         Value::Boolean(true) => out.extend_from_slice(b":1\r\n"),
-        Value::Integer(n) => push_header(out, b':', *n as i64),
+        Value::Integer(n) => push_header(out, b':', *n),
         Value::Number(n) => push_header(out, b':', integer_of(*n)),
         Value::Table(table) => push_table(table, protocol, booleans, out, on_error, depth)?,
         _ => push_null(out, protocol),
@@ -164,7 +164,7 @@ fn push(
 
 /// As a C compiler for x86-64 converts: what does not fit is the smallest number.
 fn integer_of(n: f64) -> i64 {
-    if n >= -9_223_372_036_854_775_808.0 && n < 9_223_372_036_854_775_808.0 { n as i64 } else { i64::MIN }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&n) { n as i64 } else { i64::MIN }
 }
 
 fn push_table(
@@ -180,16 +180,13 @@ fn push_table(
         return Ok(());
     }
     // Nearly every table is an array, or holds `ok` or `err`: no use in asking for the rest when it has a first item.
-    match table.raw_get::<Value>("err")? {
-        Value::String(text) => {
-            let text = text.as_bytes();
-            if table.raw_get::<Value>("ignore_error_stats_update")?.is_nil() {
-                on_error(&text);
-            }
-            push_line(out, b'-', text.strip_prefix(b"-").unwrap_or(&text));
-            return Ok(());
+    if let Value::String(text) = table.raw_get::<Value>("err")? {
+        let text = text.as_bytes();
+        if table.raw_get::<Value>("ignore_error_stats_update")?.is_nil() {
+            on_error(&text);
         }
-        _ => {}
+        push_line(out, b'-', text.strip_prefix(b"-").unwrap_or(&text));
+        return Ok(());
     }
     if let Value::String(text) = table.raw_get::<Value>("ok")? {
         push_line(out, b'+', &text.as_bytes());

@@ -237,6 +237,7 @@ impl Interpreter {
     }
 
     /// Runs a script. Its reply goes to `out`; `on_error` sees the errors in it that a client may count.
+    #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
         program: &Program,
@@ -251,6 +252,7 @@ impl Interpreter {
     }
 
     /// Runs a function of a library.
+    #[allow(clippy::too_many_arguments)]
     pub fn call(
         &self,
         function: &Registered,
@@ -432,7 +434,7 @@ fn script_error(error: &Value) -> ScriptError {
     let text = text.strip_prefix(b"-").map(<[u8]>::to_vec).unwrap_or(text);
     let place = match (field("source"), field("line")) {
         (Value::String(source), Value::Number(line)) => Some((source.as_bytes().to_vec(), line as i64)),
-        (Value::String(source), Value::Integer(line)) => Some((source.as_bytes().to_vec(), line as i64)),
+        (Value::String(source), Value::Integer(line)) => Some((source.as_bytes().to_vec(), line)),
         _ => None,
     };
     ScriptError { text, place, is_counted: matches!(field("ignore"), Value::Boolean(true)) }

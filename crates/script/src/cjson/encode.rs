@@ -57,7 +57,7 @@ fn array_len(table: &Table, options: &Options) -> Result<Option<i64>, Failure> {
             Value::Number(n) => n,
             _ => return Ok(None),
         };
-        if n == 0.0 || n.floor() != n || n < 1.0 || n > 9e15 {
+        if n == 0.0 || n.floor() != n || !(1.0..=9e15).contains(&n) {
             return Ok(None);
         }
         max = max.max(n as i64);

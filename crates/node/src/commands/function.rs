@@ -54,9 +54,7 @@ pub fn delete(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 /// `FUNCTION FLUSH [ASYNC|SYNC]`: forgets all libraries. O(functions).
 pub fn flush(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     if args.len() > 3 {
-        return Err(CommandError::text(
-            "ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.",
-        ));
+        return Err(wrong_arguments(args));
     }
     if args.len() == 3 && !args.is(2, "sync") && !args.is(2, "async") {
         return Err(CommandError::text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
@@ -65,6 +63,13 @@ pub fn flush(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     ctx.data.reply.ok();
     log(ctx, args);
     Ok(Outcome::Done)
+}
+
+#[cold]
+fn wrong_arguments(args: &Args<'_>) -> CommandError {
+    let sub = args.get(1);
+    let text = b"ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::owned([&text[..], &sub[..sub.len().min(128)], b"'. Try FUNCTION HELP."].concat())
 }
 
 /// `FUNCTION DUMP`: all libraries as a payload for `FUNCTION RESTORE`. O(bytes).
@@ -78,9 +83,7 @@ pub fn dump(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
 /// `FUNCTION RESTORE payload [FLUSH|APPEND|REPLACE]`: adds the libraries of a payload, all or none. O(bytes).
 pub fn restore(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     if args.len() > 4 {
-        return Err(CommandError::text(
-            "ERR unknown subcommand or wrong number of arguments for 'restore'. Try FUNCTION HELP.",
-        ));
+        return Err(wrong_arguments(args));
     }
     let (flush, replace) = (args.is(3, "flush"), args.is(3, "replace"));
     if args.len() == 4 && !flush && !replace && !args.is(3, "append") {

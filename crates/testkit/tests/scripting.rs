@@ -1,0 +1,292 @@
+//! Scripts and functions: the same calls on both protocols to valkey-server and to Brasa on one and two threads; replies
+//! are compared byte for byte.
+
+use testkit::client::Client;
+use testkit::reply::escape;
+use testkit::server::{Kind, Launch, Server};
+
+fn start(kind: Kind, threads: usize) -> Server {
+    let launch = Launch::new(kind);
+    let launch = match kind {
+        Kind::Brasa => launch.args(["--io-threads", &threads.to_string()]),
+        _ => launch,
+    };
+    launch.start().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Lua whose value is the reply.
+const RETURNS: &[&str] = &[
+    "1",
+    "-1",
+    "3.99",
+    "-3.99",
+    "1e15",
+    "0/0",
+    "true",
+    "false",
+    "nil",
+    "'text'",
+    "''",
+    "{}",
+    "{1,2,3}",
+    "{1,nil,3}",
+    "{1,{2,{3,'four'}},false,true}",
+    "{ok='FINE'}",
+    "{err='ERR custom'}",
+    "{err='nocode'}",
+    "{double=3.5}",
+    "{map={a=1}}",
+    "{set={a=true}}",
+    "{big_number='123456789012345678901234567890'}",
+    "{a=1}",
+    "{verbatim_string={string='hi',format='txt'}}",
+    "redis.status_reply('YES')",
+    "redis.error_reply('ERR no')",
+    "redis.error_reply('no')",
+    "server.error_reply('-ERR x')",
+    "redis.sha1hex('')",
+    "redis.sha1hex('a')",
+    "#KEYS",
+    "#ARGV",
+    "{KEYS[1],ARGV[1]}",
+    "tostring(redis.LOG_WARNING)",
+    "type(redis.call)",
+    "type(server.call)",
+    "_VERSION",
+    "tostring(print)",
+    "tostring(dofile)",
+    "tostring(loadfile)",
+    "tostring(require)",
+    "tostring(io)",
+    "type(os.clock)",
+    "tostring(os.execute)",
+    "type(string.dump)",
+    "math.random(1000000)",
+    "math.floor(math.random()*1000000)",
+    "tonumber('0x10')",
+    "tonumber('zz',36)",
+    "string.rep('ab',5)",
+    "#string.rep('x',100000)",
+    "string.format('%5.1f',3.14159)",
+    "table.concat({1,2,3},'-')",
+    "select('#',1,2,3)",
+    "unpack({1,2,3})",
+    "pcall(error,'oops')",
+    "({pcall(error,'oops')})[2]",
+    "loadstring('return 7')()",
+    "type(loadstring('\\27Lua'))",
+    "bit.band(0xff,0x0f)",
+    "bit.bor(1,2,4)",
+    "bit.bxor(5,1)",
+    "bit.bnot(0)",
+    "bit.lshift(1,31)",
+    "bit.rshift(-1,28)",
+    "bit.arshift(-256,4)",
+    "bit.rol(0x12345678,12)",
+    "bit.ror(0x12345678,12)",
+    "bit.bswap(0x12345678)",
+    "bit.tohex(255)",
+    "bit.tohex(-1,-4)",
+    "bit.tobit(4294967296)",
+    "cjson.encode({1,2,3})",
+    "cjson.encode({})",
+    "cjson.encode({a=1})",
+    "cjson.encode('q\"\\\\/\\n')",
+    "cjson.encode(1.5)",
+    "cjson.encode(1e300)",
+    "cjson.encode(123456789012345)",
+    "cjson.encode({[3]='x'})",
+    "cjson.encode(cjson.null)",
+    "cjson.encode({true,false,cjson.null})",
+    "cjson.decode('[1,2,{\"a\":[]}]')[2]",
+    "cjson.decode('{\"a\":null}').a==cjson.null",
+    "cjson.decode('\"\\\\u00e9\\\\ud83d\\\\ude00\"')",
+    "cjson.decode('-1.5e2')",
+    "#cjson.decode('[]')",
+    "cmsgpack.pack(1)",
+    "cmsgpack.pack(-33)",
+    "cmsgpack.pack(70000)",
+    "cmsgpack.pack(1.5)",
+    "cmsgpack.pack('abc')",
+    "cmsgpack.pack({1,2,3})",
+    "cmsgpack.pack({a=1})",
+    "cmsgpack.pack(nil,true,false)",
+    "cmsgpack.unpack(cmsgpack.pack({1,{2,3}}))[2][2]",
+    "cmsgpack.unpack_one(cmsgpack.pack(1,2))",
+    "{cmsgpack.unpack_limit(cmsgpack.pack(1,2,3),2)}",
+    "struct.pack('>I2',258)",
+    "struct.pack('<i4',-2)",
+    "struct.pack('s','hey')",
+    "struct.pack('d',1.5)",
+    "struct.size('>I4i8')",
+    "{struct.unpack('>I2I2','\\1\\2\\3\\4')}",
+    "{struct.unpack('<bB','\\255\\255')}",
+    "struct.pack('c3','abcdef')",
+    "redis.call('PING')",
+    "redis.call('SET',KEYS[1],ARGV[1])",
+    "redis.call('GET',KEYS[1])",
+    "redis.call('GET','none')",
+    "redis.call('INCR','n{k}')",
+    "redis.call('TYPE',KEYS[1])",
+    "redis.call('RPUSH','l{k}','a','b')",
+    "redis.call('LRANGE','l{k}',0,-1)",
+    "redis.pcall('INCR',KEYS[1])",
+    "redis.pcall('INCR',KEYS[1]).err",
+    "redis.call('HSET','h{k}','f','v')",
+    "redis.call('HGETALL','h{k}')",
+    "redis.call('EXISTS','a{k}','l{k}')",
+    "redis.call('ECHO','x')",
+    "redis.call('SCAN',0,'COUNT',1)[1]~=nil",
+    "redis.call('PUBLISH','c','m')",
+    "redis.acl_check_cmd('GET','k')",
+];
+
+/// Whole scripts that fail.
+const FAILURES: &[&str] = &[
+    "return redis.call('INCR',KEYS[1])",
+    "return redis.call()",
+    "return redis.call('NOSUCH')",
+    "return redis.call('GET')",
+    "return redis.call('GET',{})",
+    "return redis.call('MULTI')",
+    "return redis.call('SUBSCRIBE','c')",
+    "return redis.call('EVAL','return 1',0)",
+    "return redis.call('CONFIG','GET','port')",
+    "error('boom')",
+    "error({err='ERR table'})",
+    "error({})",
+    "return nosuch",
+    "x = 1",
+    "return redis.nosuch()",
+    "redis.call = 1",
+    "string.x = 1",
+    "setmetatable(_G,{})",
+    "getmetatable('').__index = nil",
+    "return cjson.decode('{')",
+    "return cjson.decode('[1,]')",
+    "return cjson.encode(print)",
+    "local t={} t[1]=t return cjson.encode(t)",
+    "return cmsgpack.unpack('\\193')",
+    "return struct.pack('I99',1)",
+    "return struct.unpack('>I4','x')",
+    "local t = {unpack({},0,2147483647)} return t",
+    "return bit.band()",
+    "return redis.sha1hex()",
+    "return redis.log(99,'x')",
+    "return redis.setresp(4)",
+    "return 1 +",
+    "local a = ",
+    "return redis.error_reply()",
+    "return redis.status_reply({})",
+    "local function f() return f()+1 end return f()",
+    "return ('x'):rep(-1,2,3)..nil",
+];
+
+fn calls() -> Vec<Vec<String>> {
+    let command = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let mut calls = vec![command(&["FLUSHALL"]), command(&["SET", "a{k}", "start"])];
+    for script in
+        RETURNS.iter().map(|value| format!("return {value}")).chain(FAILURES.iter().map(|&s| s.to_owned()))
+    {
+        calls.push(command(&["EVAL", &script, "1", "a{k}", "value"]));
+        calls.push(command(&["EVAL_RO", &script, "1", "a{k}", "value"]));
+    }
+    const ONE: &str = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+    let library = "#!lua name=lib\n\
+        redis.register_function('f', function(keys, args) return {#keys, args[1]} end)\n\
+        redis.register_function{function_name='ro', callback=function(keys) return redis.call('GET', keys[1]) end, flags={'no-writes'}}\n\
+        redis.register_function('w', function(keys) return redis.call('SET', keys[1], 'w') end)";
+    let read_only = "#!lua flags=no-writes\nreturn redis.call('SET',KEYS[1],1)";
+    let others: &[&[&str]] = &[
+        &["EVALSHA", ONE, "0"],
+        &["SCRIPT", "LOAD", "return 1"],
+        &["EVALSHA", ONE, "0"],
+        &["EVALSHA_RO", ONE, "0"],
+        &["SCRIPT", "EXISTS", ONE, "x"],
+        &["SCRIPT", "SHOW", ONE],
+        &["SCRIPT", "SHOW", "x"],
+        &["SCRIPT", "LOAD", "return +"],
+        &["SCRIPT", "FLUSH", "x"],
+        &["SCRIPT", "KILL"],
+        &["SCRIPT", "NOSUCH"],
+        &["EVALSHA", "short", "0"],
+        &["EVAL", "return 1"],
+        &["EVAL", "return 1", "x"],
+        &["EVAL", "return 1", "-1"],
+        &["EVAL", "return 1", "2", "a"],
+        &["EVAL", read_only, "1", "a{k}"],
+        &["EVAL", "#!lua flags=bad\nreturn 1", "0"],
+        &["EVAL", "#!js\nreturn 1", "0"],
+        &["EVAL", "#!lua name=x\nreturn 1", "0"],
+        &["EVAL", "#!lua", "0"],
+        &["FUNCTION", "LOAD", library],
+        &["FUNCTION", "LOAD", library],
+        &["FUNCTION", "LOAD", "REPLACE", library],
+        &["FUNCTION", "LOAD", "return 1"],
+        &["FUNCTION", "LOAD", "#!lua name=bad name\nreturn 1"],
+        &["FUNCTION", "LOAD", "#!lua name=e\nreturn 1"],
+        &["FUNCTION", "LOAD", "#!lua name=e\nredis.call('PING')"],
+        &["FUNCTION", "LOAD", "#!lua name=e\nerror('x')"],
+        &["FCALL", "f", "1", "a{k}", "arg"],
+        &["FCALL", "nosuch", "0"],
+        &["FCALL_RO", "ro", "1", "a{k}"],
+        &["FCALL_RO", "w", "1", "a{k}"],
+        &["FCALL", "w", "1", "a{k}"],
+        &["FCALL", "ro", "x"],
+        &["FUNCTION", "STATS", "x"],
+        &["FUNCTION", "DELETE", "nosuch"],
+        &["FUNCTION", "KILL"],
+        &["FUNCTION", "RESTORE", "garbage"],
+        &["FUNCTION", "RESTORE"],
+        &["FUNCTION", "FLUSH", "a", "b"],
+        &["FUNCTION", "DELETE", "lib"],
+        &["FCALL", "f", "0"],
+        &["FUNCTION", "FLUSH"],
+        &["MULTI"],
+        &["EVAL", "return redis.call('SET',KEYS[1],'m')", "1", "a{k}"],
+        &["EVAL", "return bad", "0"],
+        &["GET", "a{k}"],
+        &["EXEC"],
+        &["DEBUG", "DIGEST"],
+    ];
+    calls.extend(others.iter().map(|words| command(words)));
+    calls
+}
+
+fn replies(client: &mut Client, calls: &[Vec<String>]) -> Vec<String> {
+    calls
+        .iter()
+        .map(|call| {
+            let words: Vec<&str> = call.iter().map(String::as_str).collect();
+            let reply = client.command(&words).unwrap_or_else(|error| panic!("{call:?}: {error}"));
+            escape(&reply, 4000).to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn scripts_answer_as_valkeys() {
+    let calls = calls();
+    let mut differences = Vec::new();
+    for protocol in ["2", "3"] {
+        let speak = |server: &Server| {
+            let mut client = server.connect().expect("connects");
+            client.command(&["HELLO", protocol]).expect("speaks it");
+            client.command(&["SCRIPT", "FLUSH"]).expect("the server answers");
+            client.command(&["FUNCTION", "FLUSH"]).expect("the server answers");
+            replies(&mut client, &calls)
+        };
+        // A fresh one: random numbers go on from script to script.
+        let expected = speak(&start(Kind::Valkey, 1));
+        for threads in [1, 2] {
+            let brasa = start(Kind::Brasa, threads);
+            for (call, (theirs, ours)) in calls.iter().zip(expected.iter().zip(speak(&brasa))) {
+                if *theirs != ours {
+                    differences
+                        .push(format!("RESP{protocol}, {threads} threads: {call:?}\n  {theirs}\n  {ours}"));
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
+}

@@ -1,7 +1,7 @@
 //! `XCLAIM`, `XAUTOCLAIM`: pending messages go to another consumer
 //! (<https://valkey.io/commands/xclaim/>, <https://valkey.io/commands/xautoclaim/>).
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use smallvec::SmallVec;
 use structures::stream::{ConsumerRef, Entries, Group, GroupMut, Pending, Stream, StreamId};
 use wire::number::{IntBuf, format_i64, format_u64};
@@ -256,6 +256,9 @@ fn finish(
     progress: Option<Option<i64>>,
 ) {
     let (key, name) = (ctx.key(args, 1), args.get(2));
+    if is_new {
+        ctx.notify(Class::STREAM, "xgroup-createconsumer", key);
+    }
     if is_new && claimed == 0 {
         log_consumer(ctx, key, name, args.get(3));
     }

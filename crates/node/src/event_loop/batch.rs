@@ -274,7 +274,7 @@ impl IoThread {
             Ran::NeedsGate => true,
         };
         state.clients.put_back(slot, client);
-        if state.listeners.has_own {
+        if state.local.has_posts {
             crate::pubsub::deliver_all(self.node, state, self.index);
         }
         needs_gate

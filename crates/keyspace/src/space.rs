@@ -351,6 +351,16 @@ impl<'a> Space<'a> {
         Some(self.touched(key, slot))
     }
 
+    /// As [`Self::read`], but nobody hears of a miss: for commands that ask how a value is stored.
+    pub fn read_unheard(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {
+        let mask = self.local.events.mask();
+        if mask != 0 && !self.exists(key) {
+            self.local.counters.keyspace_misses += 1;
+            return None;
+        }
+        self.read(key)
+    }
+
     /// Reads a key for a command that is about to change it: no hit or miss is counted.
     #[inline(always)]
     pub fn read_for_write(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {

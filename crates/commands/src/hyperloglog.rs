@@ -179,7 +179,13 @@ fn values(ctx: &mut Ctx<'_>, args: &Args<'_>, from: usize) -> Result<Vec<Option<
     for i in from..args.len() {
         let key = ctx.key(args, i);
         match value_at(ctx, key) {
-            Ok(value) => values.push(value),
+            Ok(value) => {
+                values.push(value);
+                if ctx.space.local.events.hears(Class::KEY_MISS) {
+                    // The keys behind a corrupt value are not looked up.
+                    hll::count(&slices(&values[values.len() - 1..]))?;
+                }
+            }
             Err(error) => {
                 // Values are gone through one by one: a corrupt one before this is the first error.
                 hll::count(&slices(&values))?;

@@ -75,6 +75,12 @@ impl Events {
         self.mask
     }
 
+    /// Whether events of a class are noted.
+    #[inline(always)]
+    pub fn hears(&self, class: Class) -> bool {
+        self.mask & class.0 != 0
+    }
+
     /// Whether nothing waits to be published.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
@@ -107,7 +113,7 @@ impl Space<'_> {
     /// Notes that something happened to a key of the present database.
     #[inline(always)]
     pub fn notify(&mut self, class: Class, name: &'static str, key: &[u8]) {
-        if self.local.events.mask & class.0 != 0 {
+        if self.local.events.hears(class) {
             let db = self.db();
             self.local.events.note(class, name, db, key);
         }

@@ -220,7 +220,8 @@ fn run_plain(
     if counters.changes - before.0 > counters.expired_keys - before.1 {
         log_change(&mut ctx, command, args, before.2, result.is_ok());
     }
-    if let Ok(Outcome::Aside) = result {
+    if let Ok(Outcome::Aside | Outcome::Busy(_) | Outcome::NeedsGate) = result {
+        // It is run again from its beginning.
         ctx.space.local.events.forget_misses();
     }
     commit(node, ctx.space.local, moment);
@@ -514,7 +515,8 @@ pub fn end_body(
         }
     }
     log_body(&mut ctx, command, args, before, result.is_ok());
-    if let Ok(Outcome::Aside) = result {
+    if let Ok(Outcome::Aside | Outcome::Busy(_) | Outcome::NeedsGate) = result {
+        // It is run again from its beginning.
         ctx.space.local.events.forget_misses();
     }
     if in_unit {

@@ -281,6 +281,9 @@ const COUNT_BYTES_MAX: u64 = 1 << 46;
 /// consumer; replies with where to go on, with the messages, and with ids that are no messages any more. O(COUNT · log
 /// pending).
 pub fn xautoclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 1);
+    // Counted, and heard of if it is missing, whatever the other arguments are.
+    ctx.space.read(key);
     let min_idle_ms = integer_or(args.get(4), "ERR Invalid min-idle-time argument for XAUTOCLAIM")?;
     let start = ids::range_start(args.get(5))?;
     let (mut count, mut just_id, mut i) = (100, false, 6);
@@ -296,9 +299,8 @@ pub fn xautoclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             return Err(CommandError::Syntax);
         }
     }
-    let key = ctx.key(args, 1);
     let name = args.get(2);
-    let stream = ctx.space.read_as::<Stream>(key)?;
+    let stream = ctx.space.read_for_write_as::<Stream>(key)?;
     if stream.is_none_or(|stream| stream.groups().get(name).is_none()) {
         return Err(no_group(key, name, ""));
     }

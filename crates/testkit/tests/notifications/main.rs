@@ -34,7 +34,7 @@ impl Stage {
         };
         let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
         let connect = || server.connect().expect("connects");
-        let (clients, mut marker, mut listener) = ((0..3).map(|_| connect()).collect(), connect(), connect());
+        let (clients, mut marker, mut listener) = ((0..6).map(|_| connect()).collect(), connect(), connect());
         marker.command(&["CONFIG", "SET", "notify-keyspace-events", classes]).expect("is set");
         listener.command(&["PSUBSCRIBE", "__key*"]).expect("listens");
         Stage { server, clients, marker, listener }
@@ -134,7 +134,10 @@ fn is_steady(command: &[Vec<u8>]) -> bool {
     const TIMES: &[&str] = &["EX", "PX", "EXAT", "PXAT"];
     let upper = |word: &[u8]| String::from_utf8_lossy(word).to_ascii_uppercase();
     let Some(name) = command.first().map(|word| upper(word)) else { return false };
-    !UNSTEADY.contains(&name.as_str())
+    // Keys by the members of a set are looked up in an order that is left open.
+    let looks_up = name.starts_with("SORT") && command.iter().any(|word| word.contains(&b'*'));
+    !looks_up
+        && !UNSTEADY.contains(&name.as_str())
         && !name.contains("EXPIRE")
         && !name.contains("SETEX")
         && command.iter().all(|word| !TIMES.contains(&upper(word).as_str()))
@@ -148,7 +151,9 @@ fn random_commands_notify_as_valkey_does() {
     let settings = Settings { families, sequence_length: 700, ..Settings::default() };
     let mut differences = Vec::new();
     let mut count = 0;
-    for seed in 0..8 {
+    let rounds =
+        std::env::var("NOTIFICATION_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
+    for seed in 0..rounds {
         for stage in &mut stages {
             stage.clients.iter_mut().for_each(|client| _ = client.command(&["RESET"]));
             stage.clients[0].command(&["FLUSHALL"]).expect("is emptied");
@@ -164,8 +169,8 @@ fn random_commands_notify_as_valkey_does() {
                 count += 1;
             }
         }
-        assert!(differences.is_empty(), "seed {seed}: {}", differences.join("\n"));
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(count > 2000, "only {count} commands");
 }
 

@@ -13,7 +13,7 @@ pub use count::{bitcount, bitpos};
 pub use field::{bitfield, bitfield_ro};
 pub use op::bitop;
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use wire::number::{IntBuf, format_i64, parse_i64};
 
 use crate::ctx::Text;
@@ -65,6 +65,7 @@ pub fn setbit(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let byte = if on { old_byte | mask } else { old_byte & !mask };
     if byte != old_byte || grows {
         overwrite(ctx, key, index, &[byte]);
+        ctx.notify(Class::STRING, "setbit", key);
     } else if becomes_raw {
         ctx.space.mark_raw(key);
     }

@@ -1,6 +1,6 @@
 //! What a handler sees: the keyspace through its keys' locks, the reply, its session.
 
-use keyspace::{EntryRef, Key, NewValue, Space, Ttl, Value};
+use keyspace::{Class, EntryRef, Key, NewValue, Space, Ttl, Value};
 use structures::big_string::BigString;
 use structures::object::{INLINE_MAX_BYTES, Object};
 use sys::random::Rng;
@@ -206,6 +206,12 @@ impl Ctx<'_> {
             NewValue::Object(Box::new(Object::String(BigString::from_slice(value))))
         };
         self.space.set(key, value, ttl);
+    }
+
+    /// Notes that something happened to a key of the current database, for clients that want to hear of it.
+    #[inline(always)]
+    pub fn notify(&mut self, class: Class, event: &'static str, key: Key<'_>) {
+        self.space.notify(class, event, key.bytes);
     }
 
     /// Logs an effect of the unit in the current database.

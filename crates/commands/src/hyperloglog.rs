@@ -9,7 +9,7 @@ mod tests;
 
 pub use debug::{pfdebug, pfselftest};
 
-use keyspace::{Key, Object, Ttl};
+use keyspace::{Class, Key, Object, Ttl};
 use structures::hll::{self, HllError};
 
 use crate::ctx::Text;
@@ -78,6 +78,9 @@ pub fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             true
         }
     };
+    if changed {
+        ctx.notify(Class::STRING, "pfadd", key);
+    }
     ctx.reply.int(i64::from(changed));
     Ok(Outcome::Done)
 }
@@ -165,6 +168,7 @@ pub fn pfmerge(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let sources: Vec<Option<Vec<u8>>> = values.collect();
     hll::merge(&mut merged, &slices(&sources), ctx.limits.hll_sparse_max_bytes)?;
     ctx.set_edited(key, &merged, Ttl::Keep);
+    ctx.notify(Class::STRING, "pfadd", key);
     ctx.reply.ok();
     Ok(Outcome::Done)
 }
@@ -175,7 +179,13 @@ fn values(ctx: &mut Ctx<'_>, args: &Args<'_>, from: usize) -> Result<Vec<Option<
     for i in from..args.len() {
         let key = ctx.key(args, i);
         match value_at(ctx, key) {
-            Ok(value) => values.push(value),
+            Ok(value) => {
+                values.push(value);
+                if ctx.space.local.events.hears(Class::KEY_MISS) {
+                    // The keys behind a corrupt value are not looked up.
+                    hll::count(&slices(&values[values.len() - 1..]))?;
+                }
+            }
             Err(error) => {
                 // Values are gone through one by one: a corrupt one before this is the first error.
                 hll::count(&slices(&values))?;

@@ -18,7 +18,7 @@ pub use transfer::{copy, move_, rename, renamenx};
 pub(crate) use walk::pattern_slot;
 pub use walk::{dbsize, keys, randomkey, scan};
 
-use keyspace::{EntryRef, Key};
+use keyspace::{Class, EntryRef, Key};
 
 use crate::{Args, CommandResult, Ctx, Log, Outcome, Spec, facts};
 
@@ -58,7 +58,10 @@ pub fn del(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let mut removed = 0;
     for i in 1..args.len() {
         let key = ctx.key(args, i);
-        removed += i64::from(ctx.space.delete(key));
+        if ctx.space.delete(key) {
+            removed += 1;
+            ctx.notify(Class::GENERIC, "del", key);
+        }
     }
     ctx.reply.int(removed);
     Ok(Outcome::Done)

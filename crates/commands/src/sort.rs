@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use args::{By, Get, Pattern, SortArgs, visible};
 use keyspace::space::Ttl;
-use keyspace::{Key, NewValue, Space};
+use keyspace::{Class, Key, NewValue, Space};
 use lookup::look_up;
 use order::{Arena, Item, Order, Span, Weight};
 use source::Source;
@@ -259,7 +259,9 @@ fn store(ctx: &mut Ctx<'_>, sorted: &Sorted, gets: &[Get<'_>], key: Key<'_>) -> 
         log(ctx, key, &list);
         ctx.space.set(key, NewValue::Object(Box::new(Object::List(list))), Ttl::Clear);
         ctx.space.local.counters.changes += len as u64 - 1;
+        ctx.notify(Class::LIST, "sortstore", key);
     } else if ctx.space.delete(key) {
+        ctx.notify(Class::GENERIC, "del", key);
         ctx.effect(&[b"UNLINK", key.bytes]);
     }
     ctx.reply.int(len as i64);

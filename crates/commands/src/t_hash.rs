@@ -25,7 +25,7 @@ pub use random::hrandfield;
 pub use scan::hscan;
 pub use store::{hdel, hmset, hset, hsetnx};
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use structures::hash::{Field, Hash, Item, Thresholds};
 use wire::number::{IntBuf, format_i64};
 use wire::resp::ReplyWriter;
@@ -140,6 +140,9 @@ fn reply_value(reply: &mut ReplyWriter<'_>, found: Option<Field<'_>>) {
     }
 }
 
+/// The event of fields whose TTL has passed.
+const EXPIRED: &str = "hexpired";
+
 /// What a body changed in a hash, taken down while the hash is at hand.
 #[derive(Default)]
 struct Changes {
@@ -165,17 +168,24 @@ impl Changes {
         self.is_empty = hash.is_empty();
     }
 
-    /// Tells the keyspace; a hash without fields goes.
+    /// Tells the keyspace, and those who want to hear of `events`; a hash without fields goes.
     #[inline(always)]
-    fn tell(self, ctx: &mut Ctx<'_>, key: Key<'_>) {
+    fn tell(self, ctx: &mut Ctx<'_>, key: Key<'_>, events: &[&'static str]) {
         if self.count == 0 {
             return;
         }
         ctx.space.local.counters.expired_fields += self.expired as u64;
         ctx.space.due_changed(key, self.due[0], self.due[1]);
         ctx.space.object_changed_times(key, self.count);
+        if self.expired > 0 && events.first() != Some(&EXPIRED) {
+            ctx.notify(Class::HASH, EXPIRED, key);
+        }
+        for event in events {
+            ctx.notify(Class::HASH, event, key);
+        }
         if self.is_empty {
             ctx.space.delete_empty(key);
+            ctx.notify(Class::GENERIC, "del", key);
         }
     }
 }

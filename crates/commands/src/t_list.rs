@@ -27,8 +27,8 @@ pub use range::{lrange, ltrim};
 
 use std::ops::Range;
 
-use keyspace::Key;
 use keyspace::space::Local;
+use keyspace::{Class, Key};
 use structures::list::{Element, End, Fill, Leftovers, List};
 use wire::resp::encode::ReplyWriter;
 
@@ -112,15 +112,29 @@ fn discard(local: &mut Local, leftovers: Leftovers) {
     }
 }
 
-/// Says that a list was changed in `changes` elements; one without elements goes.
+/// Says that a list was changed in `changes` elements, and what happened; one without elements goes.
 #[inline]
-fn finish(ctx: &mut Ctx<'_>, key: Key<'_>, is_empty: bool, changes: usize) {
+fn finish(ctx: &mut Ctx<'_>, key: Key<'_>, is_empty: bool, changes: usize, event: &'static str) {
     if is_empty {
         ctx.space.delete(key);
     } else {
         ctx.space.object_changed(key);
     }
     ctx.space.local.counters.changes += changes as u64 - 1;
+    ctx.notify(Class::LIST, event, key);
+    if is_empty {
+        ctx.notify(Class::GENERIC, "del", key);
+    }
+}
+
+/// The event of a push at an end.
+fn pushed(end: End) -> &'static str {
+    if end == End::Front { "lpush" } else { "rpush" }
+}
+
+/// The event of a pop at an end.
+fn popped(end: End) -> &'static str {
+    if end == End::Front { "lpop" } else { "rpop" }
 }
 
 /// `LLEN key`: number of elements, 0 for a missing key. O(1).

@@ -17,6 +17,7 @@ pub use pop::spop;
 pub use random::srandmember;
 pub use store::{sdiffstore, sinterstore, sunionstore};
 
+use keyspace::{Class, Key};
 use structures::listpack::{Element, IntBuf};
 use structures::set::{Limits, Set};
 use wire::resp::encode::ReplyWriter;
@@ -79,6 +80,7 @@ pub fn sadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     if added > 0 {
         ctx.space.object_changed(key);
         count_changes(ctx, added);
+        ctx.notify(Class::SET, "sadd", key);
     }
     ctx.reply.int(added as i64);
     Ok(Outcome::Done)
@@ -96,15 +98,15 @@ pub fn srem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             }
         }
         let is_empty = set.is_empty();
-        end_removal(ctx, key, removed, is_empty);
+        end_removal(ctx, key, removed, is_empty, "srem");
     }
     ctx.reply.int(removed as i64);
     Ok(Outcome::Done)
 }
 
-/// Counts the removal of members, and removes the key if none is left.
+/// Counts the removal of members, which is `event`, and removes the key if none is left.
 #[inline]
-fn end_removal(ctx: &mut Ctx<'_>, key: keyspace::Key<'_>, removed: usize, is_empty: bool) {
+fn end_removal(ctx: &mut Ctx<'_>, key: Key<'_>, removed: usize, is_empty: bool, event: &'static str) {
     if removed > 0 {
         if is_empty {
             ctx.space.delete(key);
@@ -112,6 +114,10 @@ fn end_removal(ctx: &mut Ctx<'_>, key: keyspace::Key<'_>, removed: usize, is_emp
             ctx.space.object_changed(key);
         }
         count_changes(ctx, removed);
+        ctx.notify(Class::SET, event, key);
+        if is_empty {
+            ctx.notify(Class::GENERIC, "del", key);
+        }
     }
 }
 
@@ -129,10 +135,11 @@ pub fn smove(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         let source = ctx.space.write_as::<Set>(from)?.expect("it was just read");
         source.remove(member);
         let is_empty = source.is_empty();
-        end_removal(ctx, from, 1, is_empty);
+        end_removal(ctx, from, 1, is_empty, "srem");
         let destination = ctx.space.write_or_insert(to, || Set::new(member, 1, &limits))?;
         if destination.insert(member, &limits) {
             ctx.space.object_changed(to);
+            ctx.notify(Class::SET, "sadd", to);
         }
     }
     ctx.reply.int(i64::from(is_there));

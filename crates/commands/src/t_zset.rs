@@ -28,7 +28,7 @@ pub use scan::zscan;
 
 pub(crate) use add::{Scored, add_places};
 
-use keyspace::{Key, NewValue, Object, Ttl};
+use keyspace::{Class, Key, NewValue, Object, Ttl};
 use structures::zset::{Limits, Zset};
 use wire::resp::{ReplyWriter, Resp};
 
@@ -97,8 +97,8 @@ pub(crate) fn write_member(reply: &mut ReplyWriter<'_>, member: &[u8], score: f6
     reply.double(score);
 }
 
-/// Says that `count` members of a sorted set changed, and removes the key if none is left.
-pub(crate) fn changed(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize, empty: bool) {
+/// Says that `count` members of a sorted set changed, which is `event`, and removes the key if none is left.
+pub(crate) fn changed(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize, empty: bool, event: &'static str) {
     if count == 0 {
         return;
     }
@@ -108,16 +108,23 @@ pub(crate) fn changed(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize, empty: bool
         ctx.space.object_changed(key);
     }
     ctx.space.local.counters.changes += count as u64 - 1;
+    ctx.notify(Class::ZSET, event, key);
+    if empty {
+        ctx.notify(Class::GENERIC, "del", key);
+    }
 }
 
-/// Puts the result of a `…STORE` command in its place: the sorted set, or nothing when it is empty. Replies with its
-/// size.
-pub(crate) fn store(ctx: &mut Ctx<'_>, key: Key<'_>, zset: Zset) {
+/// Puts the result of a `…STORE` command, which is `event`, in its place: the sorted set, or nothing when it is empty.
+/// Replies with its size.
+pub(crate) fn store(ctx: &mut Ctx<'_>, key: Key<'_>, zset: Zset, event: &'static str) {
     ctx.reply.int(zset.len() as i64);
     if zset.is_empty() {
-        ctx.space.delete(key);
+        if ctx.space.delete(key) {
+            ctx.notify(Class::GENERIC, "del", key);
+        }
     } else {
         ctx.space.set(key, NewValue::Object(Box::new(Object::Zset(zset))), Ttl::Clear);
+        ctx.notify(Class::ZSET, event, key);
     }
 }
 

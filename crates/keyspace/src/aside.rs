@@ -23,6 +23,7 @@ use structures::object::Object;
 use crate::Keyspace;
 use crate::evict::Access;
 use crate::key::Key;
+use crate::notify::Event;
 use crate::shard::{Locked, Shard};
 use crate::space::{Local, Space, Ttl};
 use crate::watch::Dirty;
@@ -116,12 +117,16 @@ pub struct Made {
     /// Changes as the body counted them.
     count: u64,
     effects: Effects,
+    events: Vec<Event>,
 }
 
 impl Made {
     /// Whether anything is to be installed.
     pub fn has_changes(&self) -> bool {
-        self.count > 0 || !self.effects.is_empty() || self.changes.iter().any(|c| !matches!(c, Change::None))
+        self.count > 0
+            || !self.effects.is_empty()
+            || !self.events.is_empty()
+            || self.changes.iter().any(|c| !matches!(c, Change::None))
     }
 }
 
@@ -162,12 +167,20 @@ impl Space<'_> {
     /// Puts what a command made in its place, with its effects, if the keys hold what they held. `false`, and nothing
     /// happens, if not. Their shards are held. O(keys); what is large is left to be freed by another thread.
     pub fn install(&mut self, made: Made) -> bool {
-        let Made { taken, changes, count, effects } = made;
+        let Made { taken, changes, count, effects, events } = made;
         let is_same =
             self.db() == taken.db && taken.keys.iter().all(|held| held.is_in(self.present(held.key())));
         if !is_same {
             self.local.discard((taken.keys, changes));
             return false;
+        }
+        let mask = self.local.events.mask();
+        if mask != 0 {
+            // What the body noted is not to be noted again; what expired meanwhile is.
+            for held in &taken.keys {
+                self.exists(held.key());
+            }
+            self.local.events.set_mask(0);
         }
         let before = self.local.counters.changes;
         for (held, change) in taken.keys.iter().zip(changes) {
@@ -180,6 +193,8 @@ impl Space<'_> {
         }
         self.local.counters.changes = before + count;
         self.local.effects.extend(&effects);
+        self.local.events.set_mask(mask);
+        self.local.events.extend(events);
         self.local.discard(taken.keys);
         true
     }
@@ -227,6 +242,7 @@ impl Taken {
         let own = space.into_locked().into_own();
         let active = local.effects.is_active();
         let effects = std::mem::replace(&mut local.effects, Effects::new(active));
+        let events = local.events.take();
         if let Some(mut table) = own.and_then(|mut shard| shard.take_table(physical)) {
             table.clear(&mut local.heap);
         }
@@ -234,7 +250,7 @@ impl Taken {
         if let Some(heavy) = local.take_heavy_garbage() {
             heavy.free(&mut local.heap);
         }
-        (result, Made { taken: self, changes, count, effects })
+        (result, Made { taken: self, changes, count, effects, events })
     }
 }
 

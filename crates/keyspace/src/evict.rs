@@ -11,6 +11,7 @@ use structures::entry::EntryRef;
 use structures::table::{Table, WalkCursor};
 
 use crate::Key;
+use crate::notify::Class;
 use crate::shard::{Keyspace, Locked, Shard};
 use crate::space::{Local, Space};
 
@@ -229,7 +230,7 @@ impl Evictor {
                     (!options.policy.volatile_only() || table.entry(slot).is_volatile()).then_some(slot)
                 });
                 if let Some(slot) = found {
-                    space.drop_key(place, slot);
+                    space.drop_key(place, slot, Class::EVICTED, "evicted");
                     space.local.counters.evicted_keys += 1;
                     commit(space.local);
                     // Many shards with a key each: their tables are what the memory went to.
@@ -428,7 +429,7 @@ fn evict_s3(
                 space.select(keyspace.logical(physical));
                 let slot = space.shard(number).table(physical).and_then(|t| t.find(place.order, place.bytes));
                 let Some(slot) = slot else { continue };
-                space.drop_key(place, slot);
+                space.drop_key(place, slot, Class::EVICTED, "evicted");
                 space.local.counters.evicted_keys += 1;
                 commit(space.local);
                 space.shard(number).release_empty(physical);

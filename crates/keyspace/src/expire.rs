@@ -6,7 +6,7 @@
 
 use crate::shard::{Keyspace, Locked};
 use crate::space::{Local, Space};
-use crate::{Key, evict::Access};
+use crate::{Class, Key, evict::Access};
 
 /// Buckets looked at per lock hold.
 const BUCKETS_PER_HOLD: u32 = 128;
@@ -106,7 +106,7 @@ fn expire_shard(
                 space.select(keyspace.logical(db));
                 if is_expired {
                     space.local.counters.expired_keys += 1;
-                    space.drop_key(key, slot);
+                    space.drop_key(key, slot, Class::EXPIRED, "expired");
                     removed += 1;
                 } else {
                     let want = (REMOVED_PER_HOLD - removed) as usize;

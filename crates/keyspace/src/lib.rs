@@ -10,6 +10,7 @@ pub mod evict;
 pub mod expire;
 pub mod gate;
 pub mod key;
+pub mod notify;
 pub mod scan;
 pub mod shard;
 pub mod snapshot;
@@ -19,6 +20,7 @@ mod testing;
 pub mod watch;
 
 pub use key::{Key, KeyHasher, Sharding, slot_of};
+pub use notify::Class;
 pub use shard::{Keyspace, KeyspaceOptions, Locked, Shard};
 pub use space::{Space, SpaceCounters, Ttl, WrongType};
 pub use structures::entry::{EntryRef, NewValue, Value};

@@ -15,6 +15,7 @@ use structures::table::Slot;
 use crate::blocked::{Kind, Ready};
 use crate::evict::Access;
 use crate::key::Key;
+use crate::notify::{Class, Events};
 use crate::shard::{Keyspace, Locked, Shard};
 
 /// What a write does to the key's TTL.
@@ -78,6 +79,10 @@ pub struct Local {
     pub counters: SpaceCounters,
     /// Places of the keys of the command under way, worked out when its shards were locked.
     pub places: PlaceCache,
+    /// What happened to keys in the unit under way, for clients that want to hear of it.
+    pub events: Events,
+    /// Messages wait for clients of this thread.
+    pub has_posts: bool,
     /// Keys that the unit under way made ready for clients that wait for them, oldest first.
     pub ready: Vec<Ready>,
     /// Entries with objects, to be freed once no lock is held.
@@ -166,6 +171,8 @@ impl Local {
             log: None,
             places: PlaceCache::default(),
             ready: Vec::new(),
+            events: Events::default(),
+            has_posts: false,
             counters: SpaceCounters::default(),
             garbage: Vec::new(),
             heavy: HeavyGarbage::default(),
@@ -320,14 +327,14 @@ impl<'a> Space<'a> {
             return;
         }
         self.local.counters.expired_keys += 1;
-        self.remove_slot(key, slot);
-        let db = u32::from(self.db);
-        self.local.effects.push(db, &[b"UNLINK", key.bytes]);
+        self.drop_key(key, slot, Class::EXPIRED, "expired");
     }
 
-    /// Removes a key because its TTL passed or memory is short, and logs it. For the cycles of `expire` and `evict`.
-    pub(crate) fn drop_key(&mut self, key: Key<'_>, slot: Slot) {
+    /// Removes a key because its TTL passed or memory is short, logs it and tells those who want to hear of it. Also for
+    /// the cycles of `expire` and `evict`.
+    pub(crate) fn drop_key(&mut self, key: Key<'_>, slot: Slot, class: Class, event: &'static str) {
         self.remove_slot(key, slot);
+        self.notify(class, event, key.bytes);
         let db = u32::from(self.db);
         self.local.effects.push(db, &[b"UNLINK", key.bytes]);
     }
@@ -337,10 +344,21 @@ impl<'a> Space<'a> {
     pub fn read(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {
         let Some(slot) = self.live_slot(key) else {
             self.local.counters.keyspace_misses += 1;
+            self.notify(Class::KEY_MISS, "keymiss", key.bytes);
             return None;
         };
         self.local.counters.keyspace_hits += 1;
         Some(self.touched(key, slot))
+    }
+
+    /// As [`Self::read`], but nobody hears of a miss: for commands that ask how a value is stored.
+    pub fn read_unheard(&mut self, key: Key<'_>) -> Option<EntryRef<'_>> {
+        let mask = self.local.events.mask();
+        if mask != 0 && !self.exists(key) {
+            self.local.counters.keyspace_misses += 1;
+            return None;
+        }
+        self.read(key)
     }
 
     /// Reads a key for a command that is about to change it: no hit or miss is counted.
@@ -463,6 +481,7 @@ impl<'a> Space<'a> {
         }
         self.keyspace.counters(physical).keys.fetch_add(1, Ordering::Relaxed);
         self.count_volatile(i64::from(volatile));
+        self.notify(Class::NEW, "new", key.bytes);
     }
 
     #[inline(always)]
@@ -785,10 +804,12 @@ impl<'a> Space<'a> {
             let words: Vec<&[u8]> = words.collect();
             self.local.effects.push(u32::from(self.db), &words);
             self.touch_watchers(key, !is_empty);
+            self.notify(Class::HASH, "hexpired", key.bytes);
         }
         self.due_changed(key, was_at_ms, at_ms);
         if is_empty {
             self.remove_uncounted(key, slot);
+            self.notify(Class::GENERIC, "del", key.bytes);
         }
         gone.len()
     }

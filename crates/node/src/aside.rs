@@ -117,7 +117,7 @@ fn work_out(
     locked: Locked<'static>,
 ) -> Locked<'static> {
     let local = &mut state.local;
-    let active = local.effects.is_active();
+    let (active, mask) = (local.effects.is_active(), local.events.mask());
     let mut space = Space::new(&node.keyspace, local, locked, request.db, moment.now_ms, Access::None);
     let taken =
         space.take(&dispatch::places(node, node.registry.get(request.number), &request.args.as_args()));
@@ -126,6 +126,7 @@ fn work_out(
     let (moment, mut rng) = (*moment, Rng::new(state.rng.next_u64()));
     node.workers.run(Box::new(move |local| {
         local.effects = Effects::new(active);
+        local.events.set_mask(mask);
         let prepared = prepare(node, request, taken, &moment, local, &mut rng);
         node.threads[moment.thread].mailbox.send(Mail::Prepared(Box::new(prepared)));
     }));

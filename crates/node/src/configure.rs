@@ -21,7 +21,7 @@ rows! {
     REQUEST = "commandlog-request-larger-than"; REPLY = "commandlog-reply-larger-than";
     SLOW_LEN = "commandlog-slow-execution-max-len"; REQUEST_LEN = "commandlog-large-request-max-len";
     REPLY_LEN = "commandlog-large-reply-max-len"; THRESHOLD = "latency-monitor-threshold";
-    LAZY_FLUSH = "lazyfree-lazy-user-flush"; PASSWORD = "requirepass"; LOGLEVEL = "loglevel";
+    KEY_EVENTS = "notify-keyspace-events"; LAZY_FLUSH = "lazyfree-lazy-user-flush"; PASSWORD = "requirepass"; LOGLEVEL = "loglevel";
     LOGFILE = "logfile"; HASH_ENTRIES = "hash-max-listpack-entries"; HASH_VALUE = "hash-max-listpack-value";
     LIST_SIZE = "list-max-listpack-size"; SET_INTSET = "set-max-intset-entries";
     SET_ENTRIES = "set-max-listpack-entries"; SET_VALUE = "set-max-listpack-value";
@@ -57,6 +57,7 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
         length.store(p.get_int(id) as u64, Relaxed);
     }
     settings.latency_threshold_ms.store(p.get_int(THRESHOLD) as u64, Relaxed);
+    settings.keyspace_events.store(p.get_flags(KEY_EVENTS), Relaxed);
     settings.lazy_user_flush.store(p.get_bool(LAZY_FLUSH), Relaxed);
     settings.set_password(p.get_str(PASSWORD));
     for (class, limit) in p.output_buffer_limits().iter().enumerate() {

@@ -68,6 +68,7 @@ impl Moment {
         let settings = &node.settings;
         let has_maxmemory = settings.maxmemory.load(std::sync::atomic::Ordering::Relaxed) > 0;
         let (log_failed, paused) = (node.log_failed(), node.pause.at(now_ms));
+        state.local.events.set_mask(settings.keyspace_events.load(std::sync::atomic::Ordering::Relaxed));
         let monitored = node.pubsub.monitors.load(std::sync::atomic::Ordering::Relaxed) > 0;
         Moment {
             now_ms,
@@ -131,13 +132,23 @@ pub fn places<'k>(node: &'static Node, command: &Command, args: &Args<'k>) -> Pl
     }
 }
 
-/// Sends the unit's effects to the log, while the shards are still held.
+/// Sends the unit's effects to the log, and what happened to keys to whoever listens, while the shards are still held.
 #[inline(always)]
 pub fn commit(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) {
+    publish_events(node, local, moment);
     if local.log.is_some() && !local.effects.is_empty() {
         crate::effects::commit(node, local, moment.now_ms);
     } else {
         local.effects.clear();
+    }
+}
+
+/// Publishes what has happened to keys so far.
+#[inline(always)]
+pub fn publish_events(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) {
+    if !local.events.is_empty() {
+        let (mask, events) = (local.events.mask(), local.events.take());
+        crate::pubsub::publish_events(node, &mut local.has_posts, moment.thread, mask, &events);
     }
 }
 
@@ -212,6 +223,10 @@ fn run_plain(
     let counters = &ctx.space.local.counters;
     if counters.changes - before.0 > counters.expired_keys - before.1 {
         log_change(&mut ctx, command, args, before.2, result.is_ok());
+    }
+    if let Ok(Outcome::Aside | Outcome::Busy(_) | Outcome::NeedsGate) = result {
+        // It is run again from its beginning.
+        ctx.space.local.events.forget_misses();
     }
     commit(node, ctx.space.local, moment);
     result
@@ -510,7 +525,14 @@ pub fn end_body(
         }
     }
     log_body(&mut ctx, command, args, before, result.is_ok());
-    if !in_unit {
+    if let Ok(Outcome::Aside | Outcome::Busy(_) | Outcome::NeedsGate) = result {
+        // It is run again from its beginning.
+        ctx.space.local.events.forget_misses();
+    }
+    if in_unit {
+        // No later than the messages of commands that follow.
+        publish_events(node, ctx.space.local, moment);
+    } else {
         commit(node, ctx.space.local, moment);
     }
     (result, ctx.space.into_locked())

@@ -79,6 +79,8 @@ pub struct IoThread {
     has_prepared: bool,
     /// Objects that other threads freed are to be taken back.
     has_undrained: bool,
+    /// What expired or was evicted at the end of the tick is to be told to listeners.
+    has_posts: bool,
     cron_ticks: u64,
     /// Clients were served while a command of the batch ran: what is left of it was taken up by that.
     abandoned: bool,
@@ -113,6 +115,7 @@ impl IoThread {
             has_unserved: false,
             has_prepared: false,
             has_undrained: false,
+            has_posts: false,
             cron_ticks: 0,
             abandoned: false,
             serving_beside: false,
@@ -171,6 +174,7 @@ impl IoThread {
             self.has_unserved = !state.unserved.is_empty() || !state.local.ready.is_empty();
             self.has_prepared = !state.prepared.is_empty();
             self.has_undrained = state.local.heap.has_undrained();
+            self.has_posts = state.local.has_posts;
             drop(state);
             node.gate.leave(self.index);
             crate::effects::merge(node);
@@ -200,7 +204,7 @@ impl IoThread {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || self.has_slices || self.has_undrained {
+        if !self.ready.is_empty() || self.has_slices || self.has_undrained || self.has_posts {
             return Some(Duration::ZERO);
         }
         if self.moving.is_some() {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use commands::Session;
+use keyspace::notify::{BY_EVENT, BY_KEY, Event};
 use smallvec::SmallVec;
 use wire::resp::{ReplyWriter, Resp};
 
@@ -189,8 +190,6 @@ pub struct Listeners {
     monitors: Vec<u64>,
     /// Clients that got something, by slot.
     pub touched: Vec<u32>,
-    /// This thread posted something to itself.
-    pub has_own: bool,
 }
 
 /// A client whose command is under way: it is not among its thread's other clients.
@@ -216,16 +215,53 @@ pub fn is_full(node: &Node) -> bool {
 }
 
 /// Publishes a message from thread `thread`; returns how many clients get it (one with several matching patterns
-/// counts as often). O(patterns + threads).
+/// counts as often). `has_own` becomes true if clients of the thread itself are among them. O(patterns + threads).
 pub fn publish(
     node: &Node,
-    own: &mut Listeners,
+    has_own: &mut bool,
     thread: usize,
     kind: Kind,
     channel: &[u8],
     message: &[u8],
 ) -> u64 {
     let table = node.pubsub.table();
+    publish_to(&table, node, has_own, thread, kind, channel, message)
+}
+
+/// Publishes what happened to keys, as `mask` says: to the keys' channels, to the events', or both. In one go, so that
+/// nobody's messages come between.
+#[cold]
+pub fn publish_events(node: &Node, has_own: &mut bool, thread: usize, mask: u32, events: &[Event]) {
+    let table = node.pubsub.table();
+    if table.len(Kind::Channel) + table.len(Kind::Pattern) == 0 {
+        return;
+    }
+    let mut channel = Vec::new();
+    for Event { name, db, key, .. } in events {
+        let mut send = |prefix: &str, to: &[u8], message: &[u8]| {
+            channel.clear();
+            channel.extend_from_slice(format!("__{prefix}@{db}__:").as_bytes());
+            channel.extend_from_slice(to);
+            publish_to(&table, node, has_own, thread, Kind::Channel, &channel, message);
+        };
+        if mask & BY_KEY != 0 {
+            send("keyspace", key, name.as_bytes());
+        }
+        if mask & BY_EVENT != 0 {
+            send("keyevent", name.as_bytes(), key);
+        }
+    }
+}
+
+fn publish_to(
+    table: &Table,
+    node: &Node,
+    has_own: &mut bool,
+    thread: usize,
+    kind: Kind,
+    channel: &[u8],
+    message: &[u8],
+) -> u64 {
     let audience = table.kinds[kind as usize].get_key_value(channel);
     let mut threads: Audience = audience.map(|(_, audience)| audience.clone()).unwrap_or_default();
     let mut count: u64 = threads.iter().map(|(_, count)| u64::from(*count)).sum();
@@ -259,18 +295,18 @@ pub fn publish(
         patterns: (!patterns.is_empty()).then(|| patterns.into()),
     };
     for (number, _) in &threads {
-        own.has_own |= usize::from(*number) == thread;
+        *has_own |= usize::from(*number) == thread;
         leave(node, usize::from(*number), thread, post.clone());
     }
     count
 }
 
 /// Shows a line to all clients that watch commands.
-pub fn monitor(node: &Node, own: &mut Listeners, thread: usize, line: Vec<u8>) {
+pub fn monitor(node: &Node, has_own: &mut bool, thread: usize, line: Vec<u8>) {
     let post = Post::Monitor(line.into());
     let table = node.pubsub.table();
     for number in 0..node.threads.len() {
-        own.has_own |= number == thread;
+        *has_own |= number == thread;
         leave(node, number, thread, post.clone());
     }
     drop(table);
@@ -284,7 +320,6 @@ pub fn deliver(
     clients: &mut Clients,
     mut asking: Option<&mut Asking<'_>>,
 ) {
-    own.has_own = false;
     for post in node.threads[thread].posts.take() {
         let Listeners { kinds, monitors, touched, .. } = &mut *own;
         let mut to = |token: u64, write: &dyn Fn(&mut Vec<u8>, Resp)| {
@@ -424,5 +459,6 @@ pub fn end_all(node: &Node, thread: usize, own: &mut Listeners, token: u64, sess
 
 /// Writes what was posted to this thread. After a command that posted something, and each tick.
 pub fn deliver_all(node: &Node, state: &mut ThreadState, thread: usize) {
+    state.local.has_posts = false;
     deliver(node, thread, &mut state.listeners, &mut state.clients, None);
 }

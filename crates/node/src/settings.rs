@@ -67,6 +67,8 @@ pub struct Settings {
     pub log_lengths: [AtomicU64; 3],
     /// `latency-monitor-threshold`, ms; 0 = off.
     pub latency_threshold_ms: AtomicU64,
+    /// `notify-keyspace-events`: bits of its letters.
+    pub keyspace_events: AtomicU32,
     /// `lazyfree-lazy-user-flush`.
     pub lazy_user_flush: AtomicBool,
     /// Whether a password is set: saves the lock of `password` for everybody else.

@@ -44,6 +44,7 @@ pub const ACTED_ON: &[&str] = &[
     "maxmemory-clients",
     "maxmemory-policy",
     "maxmemory-samples",
+    "notify-keyspace-events",
     "pidfile",
     "port",
     "protected-mode",

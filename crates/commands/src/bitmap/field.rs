@@ -1,6 +1,6 @@
 //! `BITFIELD`, `BITFIELD_RO`: integers of any width at any bit (<https://valkey.io/commands/bitfield/>).
 
-use keyspace::{Key, NewValue, Ttl};
+use keyspace::{Class, Key, NewValue, Ttl};
 use smallvec::SmallVec;
 use structures::bits::{Field, Overflow};
 use structures::object::INLINE_MAX_BYTES;
@@ -127,6 +127,7 @@ fn write(ctx: &mut Ctx<'_>, args: &Args<'_>, operations: &[Operation], end: u64)
         }
         if changed || (applied && end > len) {
             ctx.set_edited(key, &string, Ttl::Keep);
+            ctx.notify(Class::STRING, "setbit", key);
         } else if end > len {
             // Whoever watches the key is not told of growth alone.
             ctx.space.recode(key, NewValue::Bytes { bytes: &string, raw: true });
@@ -138,20 +139,28 @@ fn write(ctx: &mut Ctx<'_>, args: &Args<'_>, operations: &[Operation], end: u64)
     if end > len {
         overwrite(ctx, key, end - 1, &[0]);
     }
+    let (mut changed, mut applied) = (false, false);
     for operation in operations {
-        run_in_place(ctx, key, operation);
+        let outcome = run_in_place(ctx, key, operation);
+        applied |= outcome.is_some();
+        changed |= outcome == Some(true);
+    }
+    if changed || (applied && end > len) {
+        ctx.notify(Class::STRING, "setbit", key);
     }
     Ok(Outcome::Done)
 }
 
-/// One operation on a chunked string.
-fn run_in_place(ctx: &mut Ctx<'_>, key: Key<'_>, operation: &Operation) {
+/// One operation on a chunked string: what [`run`] says of it.
+fn run_in_place(ctx: &mut Ctx<'_>, key: Key<'_>, operation: &Operation) -> Option<bool> {
     let range = operation.field.byte_range(operation.offset);
     let mut window = bytes_at::<FIELD_BYTES_MAX>(string_at(ctx, key), range.start);
     let window = &mut window[..(range.end - range.start) as usize];
-    if run(ctx, operation, window) == Some(true) {
+    let outcome = run(ctx, operation, window);
+    if outcome == Some(true) {
         overwrite(ctx, key, range.start as usize, window);
     }
+    outcome
 }
 
 /// Runs one operation on the bytes that hold its field (or fewer, where it only reads) and replies. Returns whether

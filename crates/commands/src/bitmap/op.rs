@@ -1,6 +1,6 @@
 //! `BITOP`: strings combined bit by bit (<https://valkey.io/commands/bitop/>).
 
-use keyspace::{Key, NewValue, Object, Ttl};
+use keyspace::{Class, Key, NewValue, Object, Ttl};
 use smallvec::SmallVec;
 use structures::big_string::{BigString, CHUNK_BYTES};
 use structures::bits::{self, BitOp, BitSource};
@@ -48,6 +48,10 @@ pub fn bitop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         true
     };
     if changed {
+        match longest {
+            0 => ctx.notify(Class::GENERIC, "del", key),
+            _ => ctx.notify(Class::STRING, "set", key),
+        }
         ctx.effect(&args.to_vec());
     }
     ctx.reply.int(longest as i64);
@@ -106,6 +110,7 @@ impl Slices {
         let value = if ctx.space.local.effects.is_active() { self.result.to_vec() } else { Vec::new() };
         let result = std::mem::take(&mut self.result);
         store(ctx, place, result);
+        ctx.notify(Class::STRING, "set", place);
         ctx.effect(&[b"SET", &key, &value]);
         ctx.reply.int(len as i64);
         Ok(Outcome::Done)

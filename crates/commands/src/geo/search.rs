@@ -396,7 +396,8 @@ fn search(ctx: &mut Ctx<'_>, args: &Args<'_>, command: Command) -> CommandResult
             _ => Zset::default(),
         };
         let (key, len) = (ctx.key(args, at), result.len());
-        store(ctx, key, result);
+        let event = if let Command::SearchStore = command { "geosearchstore" } else { "georadiusstore" };
+        store(ctx, key, result, event);
         ctx.space.local.counters.changes += len.saturating_sub(1) as u64;
         return Ok(Outcome::Done);
     }

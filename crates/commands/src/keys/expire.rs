@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use keyspace::Class;
 use wire::number::{IntBuf, format_i64};
 
 use super::look;
@@ -107,9 +108,11 @@ fn set_instant(
     if set {
         if at <= ctx.space.now_ms {
             ctx.space.delete(key);
+            ctx.notify(Class::EXPIRED, "expired", key);
             ctx.effect(&[b"UNLINK", key.bytes]);
         } else {
             ctx.space.set_expiry(key, Some(at));
+            ctx.notify(Class::GENERIC, "expire", key);
             ctx.effect(&[b"PEXPIREAT", key.bytes, format_i64(at, &mut IntBuf::new())]);
         }
     }
@@ -123,6 +126,7 @@ pub fn persist(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let volatile = ctx.space.read_for_write(key).is_some_and(|entry| entry.is_volatile());
     if volatile {
         ctx.space.set_expiry(key, None);
+        ctx.notify(Class::GENERIC, "persist", key);
     }
     ctx.reply.int(i64::from(volatile));
     Ok(Outcome::Done)

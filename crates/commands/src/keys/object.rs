@@ -2,9 +2,8 @@
 
 use keyspace::evict::{Access, decayed, idle_seconds};
 use keyspace::space::is_embedded;
-use keyspace::{EntryRef, Value};
+use keyspace::{EntryRef, Key, Value};
 
-use super::look;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
 /// The type's name, as `TYPE` and `SCAN … TYPE` spell it.
@@ -25,6 +24,14 @@ pub fn encoding_name(entry: EntryRef<'_>) -> &'static str {
         Value::Bytes(_) => "embstr",
         Value::Object(object) => object.encoding(),
     }
+}
+
+/// Asks about a key as `TYPE` does, but nobody hears of it if the key is missing.
+fn look<T>(ctx: &mut Ctx<'_>, key: Key<'_>, ask: impl FnOnce(EntryRef<'_>) -> T) -> Option<T> {
+    let touch = std::mem::replace(&mut ctx.space.touch, false);
+    let answer = ctx.space.read_unheard(key).map(ask);
+    ctx.space.touch = touch;
+    answer
 }
 
 /// `OBJECT ENCODING key`. O(1).

@@ -1,7 +1,7 @@
 //! Values that go to another key or database (<https://valkey.io/commands/rename/>, <https://valkey.io/commands/copy/>).
 
 use keyspace::space::is_embedded;
-use keyspace::{EntryRef, Key, NewValue, Ttl, Value};
+use keyspace::{Class, EntryRef, Key, NewValue, Ttl, Value};
 use smallvec::SmallVec;
 use structures::object::Object;
 
@@ -40,6 +40,8 @@ fn rename_unless(
     if hides_raw {
         mark_raw(ctx, to);
     }
+    ctx.notify(Class::GENERIC, "rename_from", from);
+    ctx.notify(Class::GENERIC, "rename_to", to);
     Ok(true)
 }
 
@@ -116,6 +118,7 @@ pub fn copy(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
                 Held::Bytes { bytes, raw } => ctx.space.set(to, NewValue::Bytes { bytes: &bytes, raw }, ttl),
                 Held::Object(object) => ctx.space.set(to, NewValue::Object(object), ttl),
             }
+            ctx.notify(Class::GENERIC, "copy_to", to);
             copied = true;
         }
         ctx.space.select(db);
@@ -139,6 +142,10 @@ pub fn move_(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     }
     if moves {
         ctx.space.rename(key, to_db, key);
+        ctx.notify(Class::GENERIC, "move_from", key);
+        ctx.space.select(to_db);
+        ctx.notify(Class::GENERIC, "move_to", key);
+        ctx.space.select(db);
     }
     ctx.reply.int(i64::from(moves));
     Ok(Outcome::Done)

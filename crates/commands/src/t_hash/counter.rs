@@ -27,7 +27,7 @@ pub fn hincrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     changes.expired = usize::from(was_expired);
     changes.count = 1;
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hincrby"]);
     if was_expired {
         ctx.effect(&[b"HSET", key.bytes, field, digits]);
     } else {
@@ -70,7 +70,7 @@ pub fn hincrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     changes.expired = usize::from(replaced.was_expired(now_ms));
     changes.count = 1;
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hincrbyfloat"]);
     // The result rather than the sum to do again: floats may differ where a replica runs.
     if expire_at_ms.is_some() {
         ctx.effect(&[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", field, &text]);

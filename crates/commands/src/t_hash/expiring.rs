@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use structures::hash::Hash;
 use wire::number::{IntBuf, format_i64, format_u64};
 
-use super::{Changes, NUMFIELDS, fields_from};
+use super::{Changes, EXPIRED, NUMFIELDS, fields_from};
 use crate::keys::expire::{Conditions, NO_TTL, left_ms, nearest_second};
 use crate::options::integer;
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
@@ -103,7 +103,7 @@ fn set_instants(
     changes.count = changed.len();
     changes.expired = if is_past { changed.len() } else { 0 };
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &[if is_past { EXPIRED } else { "hexpire" }]);
     if is_past {
         log_removed(ctx, key.bytes, &changed);
     } else {
@@ -171,7 +171,7 @@ pub fn hpersist(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     if let Some(hash) = hash {
         changes.end(hash);
     }
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hpersist"]);
     log_persisted(ctx, key.bytes, &changed);
     Ok(Outcome::Done)
 }

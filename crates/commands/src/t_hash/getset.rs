@@ -1,10 +1,11 @@
 //! Fields read and changed in one step, or set under conditions: `HGETDEL`, `HGETEX`, `HSETEX`.
 
+use keyspace::Class;
 use structures::hash::Hash;
 use wire::number::{IntBuf, format_i64, format_u64};
 
 use super::expiring::{Words, fields_word, instant, log_instants, log_persisted, log_removed};
-use super::{Changes, NUMFIELDS, fields_from, reply_value, thresholds};
+use super::{Changes, EXPIRED, NUMFIELDS, fields_from, reply_value, thresholds};
 use crate::options::{Expiry, FieldOptions, TimeUnit};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -32,7 +33,7 @@ pub fn hgetdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     if let Some(hash) = hash {
         changes.end(hash);
     }
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hdel"]);
     log_removed(ctx, key.bytes, &removed);
     Ok(Outcome::Done)
 }
@@ -79,7 +80,15 @@ pub fn hgetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     changes.count = changed.len();
     changes.expired = if is_past { changed.len() } else { 0 };
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(
+        ctx,
+        key,
+        &[match at_ms {
+            Some(_) if is_past => EXPIRED,
+            Some(_) => "hexpire",
+            None => "hpersist",
+        }],
+    );
     match at_ms {
         Some(_) if is_past => log_removed(ctx, key.bytes, &changed),
         Some(at) => log_instants(ctx, key.bytes, at, &changed),
@@ -145,7 +154,7 @@ pub fn hsetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     }
     changes.count = (args.len() - first) / 2;
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, if at_ms.is_some() { &["hset", "hexpire"] } else { &["hset"] });
     log_set(ctx, args, first, at_ms, &kept);
     ctx.reply.int(1);
     Ok(Outcome::Done)
@@ -157,6 +166,17 @@ fn remove_set(ctx: &mut Ctx<'_>, args: &Args<'_>, first: usize) -> Result<(), Co
     let now_ms = ctx.space.now_ms;
     // Those that were not there count too.
     ctx.space.local.counters.expired_fields += (args.len() - first) as u64 / 2;
+    // To those who want to hear of it they were set, and expired.
+    let is_new = ctx.space.read_for_write_as::<Hash>(key)?.is_none();
+    if is_new {
+        ctx.notify(Class::NEW, "new", key);
+    }
+    for event in ["hset", "hexpire", EXPIRED] {
+        ctx.notify(Class::HASH, event, key);
+    }
+    if is_new {
+        ctx.notify(Class::GENERIC, "del", key);
+    }
     let Some(hash) = ctx.space.write_as::<Hash>(key)? else { return Ok(()) };
     let mut changes = Changes::begin(hash);
     let mut removed = Words::new();
@@ -167,7 +187,7 @@ fn remove_set(ctx: &mut Ctx<'_>, args: &Args<'_>, first: usize) -> Result<(), Co
     }
     changes.count = removed.len();
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &[]);
     log_removed(ctx, key.bytes, &removed);
     Ok(())
 }

@@ -41,7 +41,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: &Args<'_>, name: &'static str) -> Result<u
     }
     changes.count = pairs;
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hset"]);
     Ok(created)
 }
 
@@ -60,7 +60,7 @@ pub fn hsetnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     changes.expired = usize::from(replaced != Replaced::Nothing);
     changes.count = 1;
     changes.end(hash);
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hset"]);
     ctx.effect(&[b"HSET", key.bytes, field, value]);
     ctx.reply.int(1);
     Ok(Outcome::Done)
@@ -79,7 +79,7 @@ pub fn hdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         changes.end(hash);
     }
     let deleted = changes.count;
-    changes.tell(ctx, key);
+    changes.tell(ctx, key, &["hdel"]);
     ctx.reply.int(deleted as i64);
     Ok(Outcome::Done)
 }

@@ -18,7 +18,7 @@ pub fn lset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let at = place(index, list.len()).ok_or(CommandError::IndexOutOfRange)?;
     list.replace(at, element);
     list.settle(fill);
-    finish(ctx, key, false, 1);
+    finish(ctx, key, false, 1, "lset");
     ctx.reply.ok();
     Ok(Outcome::Done)
 }
@@ -63,7 +63,7 @@ pub fn linsert(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         return Ok(Outcome::Done);
     }
     let len = list.len();
-    finish(ctx, key, false, 1);
+    finish(ctx, key, false, 1, "linsert");
     ctx.reply.int(len as i64);
     Ok(Outcome::Done)
 }
@@ -88,7 +88,7 @@ pub fn lrem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         if !is_empty {
             list.settle(fill);
         }
-        finish(ctx, key, is_empty, removed);
+        finish(ctx, key, is_empty, removed, "lrem");
     }
     ctx.reply.int(removed as i64);
     Ok(Outcome::Done)

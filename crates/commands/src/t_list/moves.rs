@@ -1,11 +1,11 @@
 //! Moves from one list to another.
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use smallvec::SmallVec;
 use structures::list::{Element, End, List};
 use wire::number::{IntBuf, format_i64};
 
-use super::{end_of, fill, finish};
+use super::{end_of, fill, finish, popped, pushed};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
 /// Takes an element from an end of a list, adds it to an end of another (or of the same) and replies with it. `false`,
@@ -46,7 +46,8 @@ pub fn move_element(
         list.prepare(fill, size, 1);
         list.push(to, element);
         list.settle(fill);
-        finish(ctx, source, false, 1);
+        finish(ctx, source, false, 1, pushed(to));
+        ctx.notify(Class::LIST, popped(from), source);
     } else {
         let is_empty = list.is_empty();
         if !is_empty {
@@ -55,8 +56,8 @@ pub fn move_element(
         let other = ctx.space.write_or_insert(destination, List::new)?;
         other.prepare(fill, size, 1);
         other.push(to, element);
-        finish(ctx, destination, false, 1);
-        finish(ctx, source, is_empty, 1);
+        finish(ctx, destination, false, 1, pushed(to));
+        finish(ctx, source, is_empty, 1, popped(from));
         // Two keys, one change.
         ctx.space.local.counters.changes -= 1;
     }

@@ -6,7 +6,7 @@ use wire::number::{IntBuf, format_u64};
 use wire::resp::encode::ReplyWriter;
 
 use super::range::reply_range;
-use super::{discard, end_of, fill, finish, reply_element};
+use super::{discard, end_of, fill, finish, popped, reply_element};
 use crate::options::{integer, positive};
 use crate::{Args, CommandError, CommandResult, Ctx, Outcome};
 
@@ -30,7 +30,7 @@ pub fn pop_one(
     if !is_empty {
         list.settle(fill);
     }
-    finish(ctx, key, is_empty, 1);
+    finish(ctx, key, is_empty, 1, popped(end));
     Ok(true)
 }
 
@@ -64,7 +64,7 @@ pub fn pop_many(
         list.settle(fill);
     }
     discard(space.local, leftovers);
-    finish(ctx, key, count == len, count);
+    finish(ctx, key, count == len, count, popped(end));
     Ok(Some(Popped { count, outcome }))
 }
 

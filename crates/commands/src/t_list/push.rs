@@ -2,7 +2,7 @@
 
 use structures::list::{End, List};
 
-use super::{fill, finish};
+use super::{fill, finish, pushed};
 use crate::{Args, CommandResult, Ctx, Outcome};
 
 /// `LPUSH key element [element ...]`: adds elements in front, one after the other. O(1) per element.
@@ -44,7 +44,7 @@ fn push(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End, only_existing: bool) -> Co
         list.push(end, element);
     }
     let len = list.len();
-    finish(ctx, key, false, count);
+    finish(ctx, key, false, count, pushed(end));
     ctx.reply.int(len as i64);
     Ok(Outcome::Done)
 }

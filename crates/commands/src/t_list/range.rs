@@ -1,5 +1,6 @@
 //! Ranges: read, and cut off.
 
+use keyspace::Class;
 use std::ops::Range;
 
 use structures::list::{End, List};
@@ -74,7 +75,9 @@ pub fn ltrim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     discard(ctx.space.local, front);
     discard(ctx.space.local, back);
     if kept.len() < len {
-        finish(ctx, key, kept.is_empty(), len - kept.len());
+        finish(ctx, key, kept.is_empty(), len - kept.len(), "ltrim");
+    } else {
+        ctx.notify(Class::LIST, "ltrim", key);
     }
     ctx.reply.ok();
     Ok(Outcome::Done)

@@ -1,6 +1,6 @@
 //! `SPOP` (<https://valkey.io/commands/spop/>). What it takes out is chosen at random, so the log says `SREM`.
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use smallvec::SmallVec;
 use structures::listpack::{Element, IntBuf};
 use structures::set::Set;
@@ -39,7 +39,7 @@ pub fn spop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         popped.add(member);
     });
     let is_empty = set.is_empty();
-    end_removal(ctx, key, 1, is_empty);
+    end_removal(ctx, key, 1, is_empty, "spop");
     popped.log(ctx, key);
     Ok(Outcome::Done)
 }
@@ -58,6 +58,8 @@ fn pop_several(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize) -> CommandResult {
         let set = std::mem::take(set);
         ctx.space.delete(key);
         count_changes(ctx, len);
+        ctx.notify(Class::SET, "spop", key);
+        ctx.notify(Class::GENERIC, "del", key);
         // Valkey writes this reply as that of SUNION.
         ctx.space.local.counters.keyspace_hits += 1;
         ctx.effect(&[b"UNLINK", key.bytes]);
@@ -106,6 +108,7 @@ fn pop_several(ctx: &mut Ctx<'_>, key: Key<'_>, count: usize) -> CommandResult {
     }
     ctx.space.object_changed(key);
     count_changes(ctx, count);
+    ctx.notify(Class::SET, "spop", key);
     popped.log(ctx, key);
     Ok(Outcome::Done)
 }

@@ -4,7 +4,7 @@
 //! it begins and in what order members are added. So the same members are added in the same order here.
 
 use keyspace::space::Ttl;
-use keyspace::{Key, NewValue};
+use keyspace::{Class, Key, NewValue};
 use structures::object::Object;
 use structures::set::{Finder, Set};
 
@@ -13,14 +13,17 @@ use super::limits;
 use crate::ctx::LOCKED_ELEMENTS_MAX;
 use crate::{Args, CommandResult, Ctx, Outcome};
 
-/// Puts a result where it belongs and replies with its size. An empty one removes the key.
-fn store(ctx: &mut Ctx<'_>, key: Key<'_>, mut result: Set) -> CommandResult {
+/// Puts a result where it belongs, which is `event`, and replies with its size. An empty one removes the key.
+fn store(ctx: &mut Ctx<'_>, key: Key<'_>, mut result: Set, event: &'static str) -> CommandResult {
     let len = result.len();
     if len == 0 {
-        ctx.space.delete(key);
+        if ctx.space.delete(key) {
+            ctx.notify(Class::GENERIC, "del", key);
+        }
     } else {
         result.shrink_to_fit();
         ctx.space.set(key, NewValue::Object(Box::new(Object::Set(result))), Ttl::Clear);
+        ctx.notify(Class::SET, event, key);
     }
     ctx.reply.int(len as i64);
     Ok(Outcome::Done)
@@ -37,7 +40,7 @@ pub fn sinterstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let (destination, limits) = (ctx.key(args, 1), limits(ctx));
     let sets = sets_of(ctx, args, 2..args.len())?;
     let Some(mut sets) = sets.into_iter().collect::<Option<Vec<Set>>>() else {
-        return store(ctx, destination, Set::default());
+        return store(ctx, destination, Set::default(), "sinterstore");
     };
     sets.sort_by_key(Set::len);
     if ctx.may_set_aside() && sets[0].len() * sets.len() > LOCKED_ELEMENTS_MAX {
@@ -53,7 +56,7 @@ pub fn sinterstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         }
     });
     result.become_integers(&limits);
-    store(ctx, destination, result)
+    store(ctx, destination, result, "sinterstore")
 }
 
 /// `SUNIONSTORE destination key [key …]`: stores the members that any of the sets has. O(n), n the members of all
@@ -70,7 +73,7 @@ pub fn sunionstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             result.insert_element(member, &limits);
         });
     }
-    store(ctx, destination, result)
+    store(ctx, destination, result, "sunionstore")
 }
 
 /// `SDIFFSTORE destination key [key …]`: stores the members of the first set that no other has. O(n), n the members of
@@ -82,7 +85,7 @@ pub fn sdiffstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         return Ok(Outcome::Aside);
     }
     let result = if repeats_first(args, 2..args.len()) { Set::default() } else { difference(ctx, sets) };
-    store(ctx, destination, result)
+    store(ctx, destination, result, "sdiffstore")
 }
 
 fn difference(ctx: &Ctx<'_>, sets: Sets) -> Set {

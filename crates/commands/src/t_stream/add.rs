@@ -1,5 +1,6 @@
 //! `XADD`, `XTRIM` (<https://valkey.io/commands/xadd/>, <https://valkey.io/commands/xtrim/>).
 
+use keyspace::Class;
 use smallvec::SmallVec;
 use structures::stream::{Entries, Keep, MESSAGE_MAX_BYTES, NodeLimits, Stream, StreamId, Trimmed};
 use wire::number::{IntBuf, format_u64};
@@ -208,7 +209,11 @@ pub fn xadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             threshold = Some(trim.exact(entries));
         }
     }
+    ctx.notify(Class::STREAM, "xadd", key);
     if let Some(trimmed) = trimmed {
+        if trimmed.count > 0 {
+            ctx.notify(Class::STREAM, "xtrim", key);
+        }
         free(ctx, trimmed);
     }
     ctx.space.object_changed(key);
@@ -263,6 +268,7 @@ pub fn xtrim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     if removed > 0 {
         let threshold = trim.exact(entries);
         ctx.space.object_changed_times(key, removed as usize);
+        ctx.notify(Class::STREAM, "xtrim", key);
         let word: &[u8] = if matches!(trim.keep, Keep::Newest(_)) { b"MAXLEN" } else { b"MINID" };
         ctx.effect(&[b"XTRIM", key.bytes, word, b"=", &threshold]);
     }

@@ -1,7 +1,7 @@
 //! `XCLAIM`, `XAUTOCLAIM`: pending messages go to another consumer
 //! (<https://valkey.io/commands/xclaim/>, <https://valkey.io/commands/xautoclaim/>).
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use smallvec::SmallVec;
 use structures::stream::{ConsumerRef, Entries, Group, GroupMut, Pending, Stream, StreamId};
 use wire::number::{IntBuf, format_i64, format_u64};
@@ -256,6 +256,9 @@ fn finish(
     progress: Option<Option<i64>>,
 ) {
     let (key, name) = (ctx.key(args, 1), args.get(2));
+    if is_new {
+        ctx.notify(Class::STREAM, "xgroup-createconsumer", key);
+    }
     if is_new && claimed == 0 {
         log_consumer(ctx, key, name, args.get(3));
     }
@@ -278,6 +281,9 @@ const COUNT_BYTES_MAX: u64 = 1 << 46;
 /// consumer; replies with where to go on, with the messages, and with ids that are no messages any more. O(COUNT · log
 /// pending).
 pub fn xautoclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
+    let key = ctx.key(args, 1);
+    // Counted, and heard of if it is missing, whatever the other arguments are.
+    ctx.space.read(key);
     let min_idle_ms = integer_or(args.get(4), "ERR Invalid min-idle-time argument for XAUTOCLAIM")?;
     let start = ids::range_start(args.get(5))?;
     let (mut count, mut just_id, mut i) = (100, false, 6);
@@ -293,9 +299,8 @@ pub fn xautoclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             return Err(CommandError::Syntax);
         }
     }
-    let key = ctx.key(args, 1);
     let name = args.get(2);
-    let stream = ctx.space.read_as::<Stream>(key)?;
+    let stream = ctx.space.read_for_write_as::<Stream>(key)?;
     if stream.is_none_or(|stream| stream.groups().get(name).is_none()) {
         return Err(no_group(key, name, ""));
     }

@@ -1,5 +1,6 @@
 //! `XDEL`, `XSETID` (<https://valkey.io/commands/xdel/>, <https://valkey.io/commands/xsetid/>).
 
+use keyspace::Class;
 use smallvec::SmallVec;
 use structures::stream::{Stream, StreamId};
 
@@ -27,6 +28,7 @@ pub fn xdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     }
     if removed > 0 {
         ctx.space.object_changed_times(key, removed);
+        ctx.notify(Class::STREAM, "xdel", key);
     }
     ctx.reply.int(removed as i64);
     Ok(Outcome::Done)
@@ -79,6 +81,7 @@ pub fn xsetid(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     }
     stream.set_past(id, added, max_deleted.filter(|id| !id.is_zero()));
     ctx.space.object_changed_unwatched(key, 1);
+    ctx.notify(Class::STREAM, "xsetid", key);
     ctx.reply.ok();
     Ok(Outcome::Done)
 }

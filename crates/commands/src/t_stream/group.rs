@@ -1,6 +1,6 @@
 //! `XGROUP` (<https://valkey.io/commands/xgroup/>): consumer groups and their consumers.
 
-use keyspace::Key;
+use keyspace::{Class, Key};
 use structures::stream::{Entries, Group, GroupMut, Stream, StreamId};
 
 use super::add::FREED_AT_ONCE_MAX;
@@ -76,6 +76,7 @@ pub fn xgroup_create(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     } else {
         ctx.space.object_changed_unwatched(key, 1);
     }
+    ctx.notify(Class::STREAM, "xgroup-create", key);
     ctx.reply.ok();
     Ok(Outcome::Done)
 }
@@ -109,6 +110,7 @@ pub fn xgroup_setid(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     })?;
     let key = ctx.key(args, 2);
     ctx.space.object_changed_unwatched(key, 1);
+    ctx.notify(Class::STREAM, "xgroup-setid", key);
     ctx.reply.ok();
     Ok(Outcome::Done)
 }
@@ -120,6 +122,7 @@ pub fn xgroup_createconsumer(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResul
     if is_new {
         let key = ctx.key(args, 2);
         ctx.space.object_changed_unwatched(key, 1);
+        ctx.notify(Class::STREAM, "xgroup-createconsumer", key);
     }
     ctx.reply.int(i64::from(is_new));
     Ok(Outcome::Done)
@@ -142,6 +145,7 @@ pub fn xgroup_delconsumer(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     if let Some(deleted) = deleted {
         let key = ctx.key(args, 2);
         ctx.space.object_changed_unwatched(key, 1);
+        ctx.notify(Class::STREAM, "xgroup-delconsumer", key);
         if deleted.free_effort() > FREED_AT_ONCE_MAX {
             ctx.space.local.discard(deleted);
         }
@@ -157,6 +161,7 @@ pub fn xgroup_destroy(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     ctx.reply.int(i64::from(group.is_some()));
     if let Some(group) = group {
         ctx.space.object_changed_unwatched(key, 1);
+        ctx.notify(Class::STREAM, "xgroup-destroy", key);
         // Whoever waits for the group is told that it is gone.
         ctx.space.signal(key);
         if group.free_effort() > FREED_AT_ONCE_MAX {

@@ -1,5 +1,6 @@
 //! `XREAD`, `XREADGROUP` (<https://valkey.io/commands/xread/>, <https://valkey.io/commands/xreadgroup/>).
 
+use keyspace::Class;
 use keyspace::blocked::Kind;
 use smallvec::SmallVec;
 use structures::stream::{ConsumerRef, Entries, GroupMut, Pending, Stream, StreamId, Walk};
@@ -360,6 +361,9 @@ fn serve(
     changes.log(ctx, key, group_name, (!moved_on).then_some(last_id));
     if moved_on {
         log_progress(ctx, key, group_name, last_id, entries_read);
+    }
+    if is_new {
+        ctx.notify(Class::STREAM, "xgroup-createconsumer", key);
     }
     let count = usize::from(is_new) + usize::from(moved_on || changes.len() > 0);
     if count > 0 {

@@ -1,6 +1,6 @@
 //! Strings as numbers: `INCR`, `DECR`, `INCRBY`, `DECRBY`, `INCRBYFLOAT`.
 
-use keyspace::{NewValue, Ttl};
+use keyspace::{Class, NewValue, Ttl};
 use structures::big_string::BigString;
 use structures::object::{INLINE_MAX_BYTES, Object};
 use wire::long_double::LongDouble;
@@ -41,6 +41,7 @@ fn add(ctx: &mut Ctx<'_>, args: &Args<'_>, increment: i64) -> CommandResult {
     };
     let new = old.checked_add(increment).ok_or(CommandError::Overflow)?;
     ctx.space.set(key, NewValue::Int(new), Ttl::Keep);
+    ctx.notify(Class::STRING, "incrby", key);
     ctx.reply.int(new);
     Ok(Outcome::Done)
 }
@@ -71,6 +72,7 @@ pub fn incrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         NewValue::Object(Box::new(Object::String(BigString::from_slice(&text))))
     };
     ctx.space.set(key, value, Ttl::Keep);
+    ctx.notify(Class::STRING, "incrbyfloat", key);
     // The result rather than the sum to do again: floats may differ where a replica runs.
     ctx.effect(&[b"SET", key.bytes, &text, b"KEEPTTL"]);
     ctx.reply.bulk(&text);

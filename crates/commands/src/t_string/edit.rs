@@ -1,6 +1,6 @@
 //! Parts of strings: `APPEND`, `SETRANGE`, `GETRANGE`, `SUBSTR`, and the writing at an offset that bitmaps share.
 
-use keyspace::{EntryRef, Key, NewValue, Ttl};
+use keyspace::{Class, EntryRef, Key, NewValue, Ttl};
 use smallvec::SmallVec;
 use structures::big_string::BigString;
 use structures::object::{INLINE_MAX_BYTES, Object};
@@ -29,6 +29,7 @@ pub fn append(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
             value.len()
         }
     };
+    ctx.notify(Class::STRING, "append", key);
     ctx.reply.int(len as i64);
     Ok(Outcome::Done)
 }
@@ -46,7 +47,9 @@ pub fn setrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         len
     } else {
         check_length(ctx, offset, value.len())?;
-        overwrite(ctx, key, offset as usize, value)
+        let len = overwrite(ctx, key, offset as usize, value);
+        ctx.notify(Class::STRING, "setrange", key);
+        len
     };
     ctx.reply.int(len as i64);
     Ok(Outcome::Done)

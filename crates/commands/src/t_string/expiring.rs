@@ -1,5 +1,6 @@
 //! Reading with a consequence: `GETEX`, `GETDEL`, `DELIFEQ`.
 
+use keyspace::Class;
 use wire::number::{IntBuf, format_i64};
 
 use crate::ctx::Text;
@@ -24,10 +25,12 @@ pub fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         Some(at) if at <= ctx.space.now_ms => super::store::drop_expired(ctx, key),
         Some(at) => {
             ctx.space.set_expiry(key, Some(at));
+            ctx.notify(Class::GENERIC, "expire", key);
             ctx.effect(&[b"PEXPIREAT", key.bytes, format_i64(at, &mut IntBuf::new())]);
         }
         None if options.expiry == Expiry::Persist && was_volatile => {
             ctx.space.set_expiry(key, None);
+            ctx.notify(Class::GENERIC, "persist", key);
             ctx.effect(&[b"PERSIST", key.bytes]);
         }
         None => {}
@@ -44,6 +47,7 @@ pub fn getdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     };
     Ctx::reply_text(&mut ctx.reply, Text::of(entry)?);
     ctx.space.delete(key);
+    ctx.notify(Class::GENERIC, "del", key);
     ctx.effect(&[b"DEL", key.bytes]);
     Ok(Outcome::Done)
 }
@@ -57,6 +61,7 @@ pub fn delifeq(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     };
     if equal {
         ctx.space.delete(key);
+        ctx.notify(Class::GENERIC, "del", key);
         ctx.effect(&[b"DEL", key.bytes]);
     }
     ctx.reply.int(i64::from(equal));

@@ -1,6 +1,6 @@
 //! Several keys in one step: `MGET`, `MSET`, `MSETNX`, `MSETEX`.
 
-use keyspace::Ttl;
+use keyspace::{Class, Ttl};
 use smallvec::SmallVec;
 use wire::number::{IntBuf, format_i64, parse_i64};
 
@@ -106,5 +106,9 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: &Args<'_>, range: std::ops::Range<usize>, 
     for i in range.step_by(2) {
         let key = ctx.key(args, i);
         ctx.set_string(key, args.get(i + 1), ttl);
+        ctx.notify(Class::STRING, "set", key);
+        if let Ttl::At(_) = ttl {
+            ctx.notify(Class::GENERIC, "expire", key);
+        }
     }
 }

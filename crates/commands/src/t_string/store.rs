@@ -1,6 +1,6 @@
 //! `SET` and the older commands that it covers: `SETNX`, `SETEX`, `PSETEX`, `GETSET`.
 
-use keyspace::{Key, Ttl};
+use keyspace::{Class, Key, Ttl};
 use wire::number::{IntBuf, format_i64};
 
 use crate::ctx::Text;
@@ -15,6 +15,7 @@ pub fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     }
     let (key, value) = (ctx.key(args, 1), args.get(2));
     ctx.set_string(key, value, Ttl::Clear);
+    ctx.notify(Class::STRING, "set", key);
     ctx.effect(&[b"SET", key.bytes, value]);
     ctx.reply.ok();
     Ok(Outcome::Done)
@@ -60,6 +61,7 @@ pub fn setnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let taken = ctx.space.exists(key);
     if !taken {
         ctx.set_string(key, args.get(2), Ttl::Clear);
+        ctx.notify(Class::STRING, "set", key);
     }
     ctx.reply.int(i64::from(!taken));
     Ok(Outcome::Done)
@@ -100,14 +102,18 @@ fn store(ctx: &mut Ctx<'_>, args: &Args<'_>, value: &[u8], ttl: Ttl) {
         Ttl::At(at) if at <= ctx.space.now_ms => drop_expired(ctx, key),
         Ttl::At(at) => {
             ctx.set_string(key, value, ttl);
+            ctx.notify(Class::STRING, "set", key);
+            ctx.notify(Class::GENERIC, "expire", key);
             ctx.effect(&[b"SET", key.bytes, value, b"PXAT", format_i64(at, &mut IntBuf::new())]);
         }
         Ttl::Keep => {
             ctx.set_string(key, value, ttl);
+            ctx.notify(Class::STRING, "set", key);
             ctx.effect(&[b"SET", key.bytes, value, b"KEEPTTL"]);
         }
         Ttl::Clear => {
             ctx.set_string(key, value, ttl);
+            ctx.notify(Class::STRING, "set", key);
             ctx.effect(&[b"SET", key.bytes, value]);
         }
     }
@@ -117,6 +123,7 @@ fn store(ctx: &mut Ctx<'_>, args: &Args<'_>, value: &[u8], ttl: Ttl) {
 pub(super) fn drop_expired(ctx: &mut Ctx<'_>, key: Key<'_>) {
     if ctx.space.delete(key) {
         ctx.space.local.counters.expired_keys += 1;
+        ctx.notify(Class::EXPIRED, "expired", key);
         ctx.effect(&[b"UNLINK", key.bytes]);
     }
 }

@@ -166,7 +166,7 @@ fn add(
         result = new;
     }
     if added + updated > 0 {
-        changed(ctx, key, added + updated, false);
+        changed(ctx, key, added + updated, false, if options.incr { "zincr" } else { "zadd" });
         match result {
             Some(score) if options.incr => {
                 let mut text = DoubleBuf::new();

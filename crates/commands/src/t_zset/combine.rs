@@ -324,7 +324,12 @@ fn combine(ctx: &mut Ctx<'_>, args: &Args<'_>, operation: Operation, name: &str)
     answer(ctx, request, Request::write)
 }
 
-fn combine_store(ctx: &mut Ctx<'_>, args: &Args<'_>, operation: Operation, name: &str) -> CommandResult {
+fn combine_store(
+    ctx: &mut Ctx<'_>,
+    args: &Args<'_>,
+    operation: Operation,
+    name: &'static str,
+) -> CommandResult {
     let request = Request::parse(ctx, args, 2, operation, Form::Store, name)?;
     if ctx.may_set_aside() && request.len() > LOCKED_ELEMENTS_MAX {
         return Ok(Outcome::Aside);
@@ -332,7 +337,7 @@ fn combine_store(ctx: &mut Ctx<'_>, args: &Args<'_>, operation: Operation, name:
     let limits: Limits = limits(ctx);
     let zset = Zset::from_sorted(limits, request.compute().iter());
     let key = ctx.key(args, 1);
-    store(ctx, key, zset);
+    store(ctx, key, zset, name);
     Ok(Outcome::Done)
 }
 

@@ -94,7 +94,7 @@ pub fn pop(
     if count < len {
         zset.remove_ranks(ranks);
     }
-    changed(ctx, key, count, count == len);
+    changed(ctx, key, count, count == len, if end == End::Min { "zpopmin" } else { "zpopmax" });
     Ok(Some(count))
 }
 

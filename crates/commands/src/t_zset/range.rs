@@ -293,7 +293,7 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         });
     }
     let before = ctx.space.local.counters.changes;
-    store(ctx, to, result);
+    store(ctx, to, result, "zrangestore");
     if ctx.space.local.counters.changes > before {
         log_store(ctx, args, &wanted, by_rank);
     }

@@ -25,7 +25,7 @@ pub fn zrem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
         }
         empty = zset.is_empty();
     }
-    changed(ctx, key, removed, empty);
+    changed(ctx, key, removed, empty, "zrem");
     ctx.reply.int(removed as i64);
     Ok(Outcome::Done)
 }
@@ -33,20 +33,20 @@ pub fn zrem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
 /// `ZREMRANGEBYRANK key start stop`: the number of members removed. O(log n + members removed).
 pub fn zremrangebyrank(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
-    remove(ctx, args, |zset| ranks(start, end, zset.len()))
+    remove(ctx, args, "zremrangebyrank", |zset| ranks(start, end, zset.len()))
 }
 
 /// `ZREMRANGEBYSCORE key min max`: the number of members removed. O(log n + members removed).
 pub fn zremrangebyscore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let range = score_range(args.get(2), args.get(3))?;
-    remove(ctx, args, |zset| zset.score_ranks(&range))
+    remove(ctx, args, "zremrangebyscore", |zset| zset.score_ranks(&range))
 }
 
 /// `ZREMRANGEBYLEX key min max`: the number of members removed. O(log n + members removed).
 pub fn zremrangebylex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     let range = lex_range(args.get(2), args.get(3))?;
     let mut found = 0..0;
-    let result = remove(ctx, args, |zset| {
+    let result = remove(ctx, args, "zremrangebylex", |zset| {
         found = zset.lex_ranks(&range, false, 0);
         found.clone()
     })?;
@@ -60,7 +60,12 @@ pub fn zremrangebylex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CommandResult {
     Ok(result)
 }
 
-fn remove(ctx: &mut Ctx<'_>, args: &Args<'_>, find: impl FnOnce(&Zset) -> Range<usize>) -> CommandResult {
+fn remove(
+    ctx: &mut Ctx<'_>,
+    args: &Args<'_>,
+    event: &'static str,
+    find: impl FnOnce(&Zset) -> Range<usize>,
+) -> CommandResult {
     let (key, may_set_aside) = (ctx.key(args, 1), ctx.may_set_aside());
     let (mut removed, mut empty) = (0, false);
     if let Some(zset) = ctx.space.write_as::<Zset>(key)? {
@@ -75,7 +80,7 @@ fn remove(ctx: &mut Ctx<'_>, args: &Args<'_>, find: impl FnOnce(&Zset) -> Range<
             zset.remove_ranks(ranks);
         }
     }
-    changed(ctx, key, removed, empty);
+    changed(ctx, key, removed, empty, event);
     ctx.reply.int(removed as i64);
     Ok(Outcome::Done)
 }

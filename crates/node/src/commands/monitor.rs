@@ -61,7 +61,7 @@ pub fn show(
         quote(&mut line, if secret.contains(&i) { b"(redacted)" } else { arg });
     }
     line.extend_from_slice(b"\r\n");
-    pubsub::monitor(node, &mut state.listeners, thread, line);
+    pubsub::monitor(node, &mut state.local.has_posts, thread, line);
 }
 
 /// Arguments that nobody is shown.

@@ -135,7 +135,14 @@ fn send(ctx: &mut NodeCtx<'_>, args: &Args<'_>, kind: Kind) -> CommandResult {
         // A thread has more to write than it can: run again in the next tick.
         return Ok(Outcome::Busy(0));
     }
-    let count = pubsub::publish(ctx.node, ctx.listeners, ctx.thread, kind, args.get(1), args.get(2));
+    let count = pubsub::publish(
+        ctx.node,
+        &mut ctx.data.space.local.has_posts,
+        ctx.thread,
+        kind,
+        args.get(1),
+        args.get(2),
+    );
     ctx.data.reply.int(count as i64);
     Ok(Outcome::Done)
 }

@@ -295,7 +295,7 @@ impl IoThread {
             self.waiting.push(slot);
         }
         state.clients.put_back(slot, client);
-        if state.listeners.has_own {
+        if state.local.has_posts {
             crate::pubsub::deliver_all(self.node, state, self.index);
         }
         needs_gate

@@ -53,6 +53,15 @@ impl Users {
         name != b"default" && self.users.remove(name).is_some()
     }
 
+    /// Takes over users that are the same in both, so that their connections see no change.
+    pub fn keep_unchanged(&mut self, before: &Users) {
+        for (name, user) in &mut self.users {
+            if let Some(known) = before.users.get(name).filter(|known| **known == *user) {
+                *user = known.clone();
+            }
+        }
+    }
+
     /// What `ACL SETUSER` makes of a user, which need not exist yet: all rules are applied, or none. `Err` is the text
     /// behind `ERR `. The result is not yet among the users ([`Users::put`]).
     pub fn changed(&self, name: &[u8], rules: &[&[u8]], all_channels: bool) -> Result<User, Vec<u8>> {

@@ -94,8 +94,10 @@ pub struct Session {
     pub resp: Resp,
     /// Whether the client may run commands.
     pub authenticated: bool,
-    /// The client listens to channels or to other clients' commands: its own take the long way.
+    /// The client listens to channels or to other clients' commands, or is restricted: its own take the long way.
     pub is_special: bool,
+    /// The client's user may not do everything: each command is checked.
+    pub is_restricted: bool,
     /// `CLIENT SETNAME`.
     pub name: Vec<u8>,
     /// `CLIENT SETINFO lib-name`.
@@ -142,7 +144,7 @@ impl Session {
 
     /// Works out `is_special` anew.
     pub fn settle_special(&mut self) {
-        self.is_special = self.subscriptions.is_some() || self.is_monitor;
+        self.is_special = self.is_restricted || self.subscriptions.is_some() || self.is_monitor;
     }
 
     /// A fresh session.
@@ -153,6 +155,7 @@ impl Session {
             resp: Resp::V2,
             authenticated,
             is_special: false,
+            is_restricted: false,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),

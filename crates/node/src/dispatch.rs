@@ -237,7 +237,7 @@ fn run_command_slow(
     if client.session.reply_mode == ReplyMode::SkipNext {
         client.session.reply_mode = ReplyMode::Skipping;
     }
-    let result = match gates(node, state, &mut client.session, &client.meta, command, args, moment) {
+    let result = match gates(node, state, client, command, args, moment) {
         Err(error) => {
             if let Some(multi) = &mut client.session.multi {
                 multi.abort();
@@ -428,6 +428,12 @@ pub fn run_body(
     client: &mut Client,
 ) -> (CommandResult, Locked<'static>) {
     let command = node.registry.get(number);
+    if client.session.is_restricted
+        && matches!(command.facts.name, "sort" | "sort_ro")
+        && let Err(error) = crate::access::check_sort(node, client, command, args)
+    {
+        return (Err(error), locked);
+    }
     if let Run::Script = command.run {
         return crate::scripting::run_in_unit(node, state, number, args, moment, locked, client);
     }

@@ -232,6 +232,14 @@ fn exec_one(
     client: &mut Client,
 ) -> Locked<'static> {
     let reply_from = client.out.len();
+    let command = node.registry.get(number);
+    // Rules may have changed since it was queued, or by AUTH before it.
+    if let Err(denial) =
+        crate::access::check_command(node, client, command, args, acl::Context::Multi, moment.now_ms)
+    {
+        crate::dispatch::write_error(state, client, &crate::access::refusal_at_exec(&denial).bytes());
+        return locked;
+    }
     let (result, locked) = run_body(node, state, number, args, None, moment, locked, client);
     let error = match result {
         Ok(Outcome::Done) => None,

@@ -65,9 +65,10 @@ pub fn show(
 }
 
 /// Arguments that nobody is shown.
-fn secrets(name: &str, args: &Args<'_>) -> std::ops::Range<usize> {
+pub fn secrets(name: &str, args: &Args<'_>) -> std::ops::Range<usize> {
     match name {
         "auth" => 1..args.len(),
+        "acl|setuser" | "acl|deluser" | "acl|getuser" => 2..args.len(),
         "hello" => match (2..args.len()).find(|&i| args.is(i, "AUTH")) {
             Some(at) => at + 1..at + 3,
             None => 0..0,

@@ -324,6 +324,18 @@ pub fn publish(ctx: &mut NodeCtx<'_>, before: &Users) {
     }
 }
 
+/// Catches up on changes of a client's user that passed by while it was in no thread. `false` if the user is gone.
+pub fn refresh(node: &Node, client: &mut Client) -> bool {
+    let user = node.access.users().get(&client.meta.user.name).cloned();
+    match user {
+        Some(user) => {
+            act_as(&mut client.session, &mut client.meta, &user);
+            true
+        }
+        None => false,
+    }
+}
+
 /// Whether a client listens to something that the channels it is left with do not cover.
 fn listens_beyond(session: &Session, left: &[Box<[u8]>]) -> bool {
     let Some(subscribed) = &session.subscriptions else { return false };

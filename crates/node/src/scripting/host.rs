@@ -14,6 +14,7 @@ use super::Flags;
 use crate::access;
 use crate::client::Client;
 use crate::dispatch::{Moment, account_in_unit, places, run_body, write_error};
+use crate::commands::monitor;
 use crate::log::{self, Level};
 use crate::node::Node;
 use crate::registry::{Command, Run};
@@ -182,6 +183,10 @@ impl Host for UnitHost<'_> {
             if self.is_timed_out {
                 node.scripts.has_written.store(true, Ordering::Relaxed);
             }
+        }
+        if self.moment.monitored {
+            let thread = self.moment.thread;
+            monitor::show_script(node, self.state, thread, number, &args, self.client, true);
         }
         let was = std::mem::replace(&mut self.client.session.resp, if resp3 { Resp::V3 } else { Resp::V2 });
         let from = self.client.out.len();

@@ -80,7 +80,8 @@ impl Known {
             name if ALL_DATABASES.contains(&name) => Databases::All,
             _ => Databases::None,
         };
-        let on_data = AclCategories::of(&[AclCategories::KEYSPACE, AclCategories::READ, AclCategories::WRITE]);
+        let on_data =
+            AclCategories::of(&[AclCategories::KEYSPACE, AclCategories::READ, AclCategories::WRITE]);
         Known {
             facts,
             subcommands: Vec::new(),

@@ -12,10 +12,10 @@ use crate::user::User;
 /// What was lacking. In the order in which one outweighs another when several selectors refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The command.
-    Command,
     /// A database.
     Database,
+    /// The command.
+    Command,
     /// A key.
     Key,
     /// A channel.
@@ -98,7 +98,7 @@ impl User {
 
     fn check_selectors(&self, call: &Call<'_, '_>) -> Result<(), Denial> {
         let known = catalogue().known(call.id);
-        let mut worst = Denial { reason: Reason::Command, at: 0 };
+        let mut worst = Denial { reason: Reason::Database, at: 0 };
         for selector in self.selectors() {
             match selector.check(known, call) {
                 Ok(()) => return Ok(()),
@@ -138,15 +138,15 @@ fn access_of(flags: KeyFlags) -> Access {
 impl Selector {
     fn check(&self, known: &Known, call: &Call<'_, '_>) -> Result<(), Denial> {
         let args = call.args;
+        if !self.all_databases {
+            self.check_databases(known, call)?;
+        }
         if !known.is_open {
             // Rules name the first argument only of commands without subcommands.
             let first = args.try_get(if known.is_subcommand { 2 } else { 1 });
             if !self.allows_command(call.id, first) {
                 return Err(Denial { reason: Reason::Command, at: 0 });
             }
-        }
-        if !self.all_databases {
-            self.check_databases(known, call)?;
         }
         if known.has_keys && !self.all_keys {
             self.check_keys(known, args)?;

@@ -37,9 +37,7 @@ impl RuleError {
                 "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any \
                  effect. Try 'resetchannels' to start with an empty list of channels"
             }
-            RuleError::NoSuchPassword => {
-                "The password you are trying to remove from the user does not exist"
-            }
+            RuleError::NoSuchPassword => "The password you are trying to remove from the user does not exist",
             RuleError::BadHash => {
                 "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
             }

@@ -146,9 +146,10 @@ impl Selector {
     #[inline]
     pub(crate) fn allows_key(&self, key: &[u8], access: Access) -> bool {
         self.all_keys
-            || self.keys.iter().any(|pattern| {
-                pattern.access.contains(access) && glob::matches(&pattern.pattern, key, false)
-            })
+            || self
+                .keys
+                .iter()
+                .any(|pattern| pattern.access.contains(access) && glob::matches(&pattern.pattern, key, false))
     }
 
     /// Whether all keys may be used so.
@@ -424,9 +425,9 @@ fn databases(list: &[u8]) -> Result<Vec<u32>, RuleError> {
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Err(RuleError::Syntax);
         }
-        let value = digits.iter().fold(0i64, |value, digit| {
-            value.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
-        });
+        let value = digits
+            .iter()
+            .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
         let value = sign * value;
         let in_range = (0..=i64::from(i32::MAX)).contains(&value);
         found.push(if in_range { value as u32 } else { return Err(RuleError::DatabaseRange) });

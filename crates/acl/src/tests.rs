@@ -55,7 +55,10 @@ fn users_are_described_as_their_rules() {
         (&["&a", "&b", "&a"], "off resetchannels &a &b -@all"),
         (&["db=5,1, 1"], "off resetchannels db=1,5 -@all"),
         (&["resetdbs"], "off resetchannels resetdbs -@all"),
-        (&["(+get", "~x)", "(resetdbs)"], "off resetchannels -@all (~x resetchannels -@all +get) (resetchannels resetdbs -@all)"),
+        (
+            &["(+get", "~x)", "(resetdbs)"],
+            "off resetchannels -@all (~x resetchannels -@all +get) (resetchannels resetdbs -@all)",
+        ),
     ];
     for (rules, line) in cases {
         assert_eq!(describe(rules), line, "{rules:?}");
@@ -145,7 +148,7 @@ fn decisions() {
     }
     let two = user(&["+@all", "~*", "&a*", "resetdbs", "(+@all ~k db=1)"]);
     let cases = [
-        (0, "get k", Err((Reason::Database, 0))),
+        (0, "dbsize", Err((Reason::Database, 0))),
         (1, "get k", Ok(())),
         (1, "get q", Err((Reason::Key, 1))),
         (0, "select 1", Ok(())),
@@ -169,7 +172,9 @@ fn decisions() {
 fn only_who_may_do_everything_is_unrestricted() {
     assert!(user(&["+@all", "~*", "&*"]).is_unrestricted());
     assert!(user(&["(+@all ~* &*)"]).is_unrestricted());
-    for rules in [&["+@all", "~*"][..], &["+@all", "~*", "&*", "db=0"], &["+@all", "-get", "+get", "~*", "&*"]] {
+    for rules in
+        [&["+@all", "~*"][..], &["+@all", "~*", "&*", "db=0"], &["+@all", "-get", "+get", "~*", "&*"]]
+    {
         assert!(!user(rules).is_unrestricted(), "{rules:?}");
     }
 }

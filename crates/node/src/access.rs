@@ -137,13 +137,7 @@ pub fn act_as(session: &mut Session, meta: &mut Meta, user: &Arc<User>) {
 }
 
 /// Whether `user` may run a command in database `db`. No trace is left.
-pub fn check(
-    node: &Node,
-    user: &User,
-    command: &Command,
-    args: &Args<'_>,
-    db: u16,
-) -> Result<(), Denial> {
+pub fn check(node: &Node, user: &User, command: &Command, args: &Args<'_>, db: u16) -> Result<(), Denial> {
     let databases = node.keyspace.databases();
     user.check(&Call { id: command.acl, args, db, databases })
 }
@@ -246,7 +240,9 @@ pub fn check_sort(
     if client.meta.user.check_with_all_keys(&call, acl::Access::READ) {
         return Ok(());
     }
-    Err(CommandError::owned(format!("ERR {denied} option of SORT denied due to insufficient ACL permissions.")))
+    Err(CommandError::owned(format!(
+        "ERR {denied} option of SORT denied due to insufficient ACL permissions."
+    )))
 }
 
 /// Counts and logs a login that failed; `command` is its name as the client wrote it.

@@ -267,7 +267,14 @@ fn serve_client(
     let began = tsc();
     let mut out = Vec::new();
     if let Err(denial) = may_run(node, request, ticket.db) {
-        return tell(node, state, moment, locked, request, Served { token: request.token, ticks: 0, how: How::Denied(denial) });
+        return tell(
+            node,
+            state,
+            moment,
+            locked,
+            request,
+            Served { token: request.token, ticks: 0, how: How::Denied(denial) },
+        );
     }
     let (result, rejected, mut locked) = match dispatch::refuses_change(node, state, command, moment) {
         Some(error) => (Err(error), true, locked),

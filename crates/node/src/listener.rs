@@ -162,8 +162,7 @@ fn refusal(node: &Node, peer: &Peer) -> Option<&'static str> {
     if node.connections.load(Ordering::Relaxed) >= most {
         return Some("-ERR max number of clients reached\r\n");
     }
-    let protected = node.settings.protected_mode.load(Ordering::Relaxed)
-        && node.access.no_password();
+    let protected = node.settings.protected_mode.load(Ordering::Relaxed) && node.access.no_password();
     if protected && !peer.is_local() {
         return Some(
             "-DENIED Running in protected mode because protected mode is enabled and no password is set for the \

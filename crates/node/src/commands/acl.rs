@@ -161,7 +161,9 @@ pub fn cat(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 /// Too many arguments for a subcommand that takes one at most.
 fn unknown_syntax(ctx: &NodeCtx<'_>) -> CommandError {
     let name = ctx.node.registry.get(ctx.command).facts.short_name().to_ascii_uppercase();
-    CommandError::owned(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try ACL HELP."))
+    CommandError::owned(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try ACL HELP."
+    ))
 }
 
 /// `ACL GENPASS [bits]`. O(bits).

@@ -183,11 +183,8 @@ pub fn list(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 /// `CLIENT KILL addr` or `CLIENT KILL filters`. A connection that kills itself gets the reply first. O(clients).
 pub fn kill(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let by_address = args.len() == 3;
-    let filter = if by_address {
-        Filter::by_address(args.get(2))
-    } else {
-        Filter::parse(args, 2, ctx.node, true)?
-    };
+    let filter =
+        if by_address { Filter::by_address(args.get(2)) } else { Filter::parse(args, 2, ctx.node, true)? };
     let now_ms = ctx.data.space.now_ms;
     let kills_itself = !filter.skip_me && filter.matches(&View::of_asking(ctx, args), now_ms);
     let mark = |clients: &mut crate::client::Clients, thread: usize| {

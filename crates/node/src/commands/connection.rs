@@ -86,12 +86,7 @@ pub fn auth(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 /// Makes the connection act as a user, if this is its password.
-fn log_in(
-    ctx: &mut NodeCtx<'_>,
-    args: &Args<'_>,
-    name: &[u8],
-    password: &[u8],
-) -> Result<(), CommandError> {
+fn log_in(ctx: &mut NodeCtx<'_>, args: &Args<'_>, name: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let Some(user) = ctx.node.access.log_in(name, password) else {
         access::note_failed_login(ctx, args, name);
         return Err(WRONG_PASSWORD);

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use commands::facts::Flags;
 use acl::Context;
+use commands::facts::Flags;
 use commands::{Args, CommandError};
 use sys::clock::{tsc, tsc_to_ns};
 use wire::resp::Resp;

@@ -13,8 +13,8 @@ use wire::resp::parse::Span;
 use super::Flags;
 use crate::access;
 use crate::client::Client;
-use crate::dispatch::{Moment, account_in_unit, places, run_body, write_error};
 use crate::commands::monitor;
+use crate::dispatch::{Moment, account_in_unit, places, run_body, write_error};
 use crate::log::{self, Level};
 use crate::node::Node;
 use crate::registry::{Command, Run};
@@ -75,9 +75,9 @@ impl UnitHost<'_> {
         }
         access::check_command(self.node, self.client, command, args, acl::Context::Lua, self.moment.now_ms)
             .map_err(|denial| {
-                let reason = denial.text(&self.client.meta.user, command.facts);
-                [b"ERR ACL failure in script: ", reason.as_slice()].concat()
-            })?;
+            let reason = denial.text(&self.client.meta.user, command.facts);
+            [b"ERR ACL failure in script: ", reason.as_slice()].concat()
+        })?;
         let writes = command.has(CommandFlags::WRITE);
         if self.read_only && (writes || command.has(CommandFlags::MAY_REPLICATE)) {
             return Err(b"ERR Write commands are not allowed from read-only scripts.".to_vec());

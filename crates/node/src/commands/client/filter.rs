@@ -59,13 +59,7 @@ struct Conditions<'a> {
 
 impl<'a> Conditions<'a> {
     /// Takes in the option at `at`, its name being `option` without `NOT-`, and returns where the next one begins.
-    fn take(
-        &mut self,
-        option: &str,
-        args: &Args<'a>,
-        at: usize,
-        node: &Node,
-    ) -> Result<usize, CommandError> {
+    fn take(&mut self, option: &str, args: &Args<'a>, at: usize, node: &Node) -> Result<usize, CommandError> {
         let value = args.try_get(at + 1).ok_or(CommandError::Syntax)?;
         let negated = args.get(at).len() > option.len();
         let filter = || if negated { format!("NOT-{option} filter") } else { "provided filter".to_owned() };
@@ -83,7 +77,10 @@ impl<'a> Conditions<'a> {
             "NAME" => self.name = Some(value),
             "LIB-NAME" => self.lib_name = Some(value),
             "LIB-VER" => self.lib_ver = Some(value),
-            "DB" => self.db = Some(database(if negated { "NOT-DB" } else { "DB" }, value, node.keyspace.databases())?),
+            "DB" => {
+                self.db =
+                    Some(database(if negated { "NOT-DB" } else { "DB" }, value, node.keyspace.databases())?)
+            }
             "CAPA" => self.capa = Some(letters("capa", value, CAPA, &filter())?),
             "IP" => self.ip = Some(value),
             _ => return Err(CommandError::Syntax),

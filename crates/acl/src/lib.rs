@@ -10,6 +10,7 @@
 mod catalogue;
 mod check;
 mod file;
+pub mod fuzzing;
 mod log;
 mod password;
 mod rule;

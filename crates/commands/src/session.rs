@@ -27,6 +27,8 @@ pub enum ReplyMode {
 pub struct Multi {
     /// Each with the number of its row in the node's registry.
     pub queue: Vec<(u16, OwnedArgs)>,
+    /// The database that the last queued SELECT names: permissions of what is queued behind it are checked in that.
+    pub db: Option<u16>,
     /// A command was refused while queueing: EXEC aborts.
     pub aborted: bool,
     /// Some queued command may need memory: EXEC is refused when there is none.
@@ -37,6 +39,7 @@ impl Multi {
     /// A command was refused: EXEC will abort, so what was queued can go.
     pub fn abort(&mut self) {
         self.aborted = true;
+        self.db = None;
         self.queue = Vec::new();
     }
 }

@@ -155,7 +155,9 @@ pub fn check_command(
     if !client.session.is_restricted {
         return Ok(());
     }
-    let denial = check(node, &client.meta.user, command, args, client.session.db);
+    let queued_for = client.session.multi.as_ref().and_then(|multi| multi.db);
+    let db = queued_for.unwrap_or(client.session.db);
+    let denial = check(node, &client.meta.user, command, args, db);
     if let Err(denial) = &denial {
         note_denial(node, client, command, args, denial, context, now_ms);
     }

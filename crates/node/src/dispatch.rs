@@ -251,7 +251,7 @@ fn run_command_slow(
             return Done::Paused;
         }
         Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
-            crate::multi::queue(client, number, command, args);
+            crate::multi::queue(client, number, command, args, node.keyspace.databases());
             return finish_reply(client, reply_from, Done::Replied);
         }
         Ok(()) => {

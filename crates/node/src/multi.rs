@@ -10,6 +10,7 @@ use commands::facts::Flags;
 use commands::session::{Multi, Watched};
 use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::{Key, Locked, Space};
+use wire::number::parse_i64;
 use wire::resp::ReplyWriter;
 
 use crate::blocked::{self, Locks};
@@ -25,7 +26,7 @@ pub fn runs_at_once(command: &Command) -> bool {
 }
 
 /// Queues a command of a transaction.
-pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>) {
+pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>, databases: u16) {
     let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
     if let Some(multi) = &mut client.session.multi {
         client.meta.last_command = number;
@@ -33,6 +34,13 @@ pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_
         // A transaction that cannot succeed any more needs no memory.
         if !multi.aborted && !client.session.watch.as_ref().is_some_and(|w| w.is_dirty()) {
             multi.queue.push((number, args.to_owned()));
+            if command.facts.name == "select"
+                && let Some(db) = args.try_get(1).and_then(parse_i64)
+                && let Ok(db) = u16::try_from(db)
+                && db < databases
+            {
+                multi.db = Some(db);
+            }
         }
         reply.simple("QUEUED");
     }

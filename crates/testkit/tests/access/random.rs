@@ -41,8 +41,7 @@ fn clients(server: &Server) -> Vec<Client> {
 
 /// What `who` asks, and what both answer, word for word.
 fn compare(left: &mut [Client], right: &mut [Client], who: usize, commands: &[Vec<String>], seed: u64) {
-    let [expected, got] =
-        [&mut *left, &mut *right].map(|all| all[who].pipeline(commands).expect("sends"));
+    let [expected, got] = [&mut *left, &mut *right].map(|all| all[who].pipeline(commands).expect("sends"));
     assert_eq!(expected.finish, Finish::Complete, "seed {seed}");
     for (at, command) in commands.iter().enumerate() {
         let [expected, got] =

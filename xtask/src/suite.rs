@@ -51,6 +51,8 @@ const UNITS: &[(&str, Mode)] = &[
     ("unit/pause", Mode::Connect),
     ("unit/multi", Mode::Connect),
     ("unit/protocol", Mode::Connect),
+    ("unit/acl", Mode::Spawn),
+    ("unit/acl-v2", Mode::Spawn),
     ("unit/auth", Mode::Spawn),
     ("unit/info", Mode::Spawn),
     ("unit/info-command", Mode::Connect),

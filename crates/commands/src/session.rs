@@ -27,6 +27,8 @@ pub enum ReplyMode {
 pub struct Multi {
     /// Each with the number of its row in the node's registry.
     pub queue: Vec<(u16, OwnedArgs)>,
+    /// The database that the last queued SELECT names: permissions of what is queued behind it are checked in that.
+    pub db: Option<u16>,
     /// A command was refused while queueing: EXEC aborts.
     pub aborted: bool,
     /// Some queued command may need memory: EXEC is refused when there is none.
@@ -37,6 +39,7 @@ impl Multi {
     /// A command was refused: EXEC will abort, so what was queued can go.
     pub fn abort(&mut self) {
         self.aborted = true;
+        self.db = None;
         self.queue = Vec::new();
     }
 }
@@ -94,8 +97,10 @@ pub struct Session {
     pub resp: Resp,
     /// Whether the client may run commands.
     pub authenticated: bool,
-    /// The client listens to channels or to other clients' commands: its own take the long way.
+    /// The client listens to channels or to other clients' commands, or is restricted: its own take the long way.
     pub is_special: bool,
+    /// The client's user may not do everything: each command is checked.
+    pub is_restricted: bool,
     /// `CLIENT SETNAME`.
     pub name: Vec<u8>,
     /// `CLIENT SETINFO lib-name`.
@@ -142,7 +147,7 @@ impl Session {
 
     /// Works out `is_special` anew.
     pub fn settle_special(&mut self) {
-        self.is_special = self.subscriptions.is_some() || self.is_monitor;
+        self.is_special = self.is_restricted || self.subscriptions.is_some() || self.is_monitor;
     }
 
     /// A fresh session.
@@ -153,6 +158,7 @@ impl Session {
             resp: Resp::V2,
             authenticated,
             is_special: false,
+            is_restricted: false,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),

@@ -34,6 +34,9 @@ pub struct Request {
     command: u16,
     resp: Resp,
     no_touch: bool,
+    user: Arc<acl::User>,
+    /// The generation of `user`.
+    access_generation: u64,
     /// Its arguments.
     pub args: OwnedArgs,
 }
@@ -76,6 +79,8 @@ enum How {
         /// It did not even run.
         rejected: bool,
     },
+    /// Its user may not run it any more.
+    Denied(acl::Denial),
     TimedOut,
     /// `CLIENT UNBLOCK id ERROR`.
     Unblocked,
@@ -168,6 +173,8 @@ pub fn hold(
         command: number,
         resp: client.session.resp,
         no_touch: client.session.no_touch,
+        user: client.meta.user.clone(),
+        access_generation: node.access.generation(),
         args: owned,
     };
     let db = client.session.db;
@@ -259,6 +266,16 @@ fn serve_client(
     let command = node.registry.get(request.command);
     let began = tsc();
     let mut out = Vec::new();
+    if let Err(denial) = may_run(node, request, ticket.db) {
+        return tell(
+            node,
+            state,
+            moment,
+            locked,
+            request,
+            Served { token: request.token, ticks: 0, how: How::Denied(denial) },
+        );
+    }
     let (result, rejected, mut locked) = match dispatch::refuses_change(node, state, command, moment) {
         Some(error) => (Err(error), true, locked),
         None => {
@@ -280,12 +297,36 @@ fn serve_client(
         }
     };
     let served = Served { token: request.token, ticks: tsc().wrapping_sub(began), how };
+    tell(node, state, moment, locked, request, served)
+}
+
+/// Sends the end of a wait to the client's thread.
+fn tell(
+    node: &'static Node,
+    state: &mut ThreadState,
+    moment: &Moment,
+    locked: Locked<'static>,
+    request: &Request,
+    served: Served,
+) -> Locked<'static> {
     if request.thread == moment.thread {
         state.served.push(served);
     } else {
         node.threads[request.thread].mailbox.send(Mail::Served(served));
     }
     locked
+}
+
+/// Whether its user, as it is now, may run a waiting command.
+fn may_run(node: &Node, request: &Request, db: u16) -> Result<(), acl::Denial> {
+    let command = node.registry.get(request.command);
+    let args = request.args.as_args();
+    if node.access.generation() == request.access_generation {
+        return crate::access::check(node, &request.user, command, &args, db);
+    }
+    // Without its user the client is about to end.
+    let Some(user) = node.access.users().get(&request.user.name).cloned() else { return Ok(()) };
+    crate::access::check(node, &user, command, &args, db)
 }
 
 fn run(
@@ -387,6 +428,15 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
         How::TimedOut => {
             leave_queues(node, state, moment, &blocked.ticket);
             ReplyWriter::new(&mut client.out, client.session.resp).null_array();
+        }
+        How::Denied(denial) => {
+            let command = node.registry.get(number);
+            let context = acl::Context::TopLevel;
+            crate::access::note_denial(node, &client, command, &args, &denial, context, moment.now_ms);
+            let error = crate::access::refusal(&client, command, &denial);
+            dispatch::write_error(state, &mut client, &error.bytes());
+            state.stats.commands[usize::from(number)].rejected += 1;
+            rejected = true;
         }
         How::Unblocked => {
             leave_queues(node, state, moment, &blocked.ticket);

@@ -99,6 +99,8 @@ pub struct Meta {
     pub last_command: u16,
     /// Connected through the unix socket.
     pub is_unix: bool,
+    /// Whom it acts as.
+    pub user: std::sync::Arc<acl::User>,
     /// Commands run.
     pub commands: u64,
     /// Commands run when connections were balanced last.

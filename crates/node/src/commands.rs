@@ -2,6 +2,7 @@
 
 use crate::registry::NodeSpec;
 
+pub mod acl;
 pub mod client;
 pub mod command;
 pub mod commandlog;
@@ -20,6 +21,7 @@ pub mod script;
 
 /// Every family's rows.
 pub const ALL: &[&[NodeSpec]] = &[
+    acl::COMMANDS,
     client::COMMANDS,
     command::COMMANDS,
     commandlog::COMMANDS,

@@ -21,7 +21,8 @@ rows! {
     REQUEST = "commandlog-request-larger-than"; REPLY = "commandlog-reply-larger-than";
     SLOW_LEN = "commandlog-slow-execution-max-len"; REQUEST_LEN = "commandlog-large-request-max-len";
     REPLY_LEN = "commandlog-large-reply-max-len"; THRESHOLD = "latency-monitor-threshold";
-    KEY_EVENTS = "notify-keyspace-events"; LAZY_FLUSH = "lazyfree-lazy-user-flush"; PASSWORD = "requirepass"; LOGLEVEL = "loglevel";
+    KEY_EVENTS = "notify-keyspace-events"; LAZY_FLUSH = "lazyfree-lazy-user-flush"; ACL_LOG = "acllog-max-len";
+    ACL_CHANNELS = "acl-pubsub-default"; LOGLEVEL = "loglevel";
     LOGFILE = "logfile"; HASH_ENTRIES = "hash-max-listpack-entries"; HASH_VALUE = "hash-max-listpack-value";
     LIST_SIZE = "list-max-listpack-size"; SET_INTSET = "set-max-intset-entries";
     SET_ENTRIES = "set-max-listpack-entries"; SET_VALUE = "set-max-listpack-value";
@@ -59,7 +60,6 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
     settings.latency_threshold_ms.store(p.get_int(THRESHOLD) as u64, Relaxed);
     settings.keyspace_events.store(p.get_flags(KEY_EVENTS), Relaxed);
     settings.lazy_user_flush.store(p.get_bool(LAZY_FLUSH), Relaxed);
-    settings.set_password(p.get_str(PASSWORD));
     for (class, limit) in p.output_buffer_limits().iter().enumerate() {
         let limit = OutputLimit {
             hard_bytes: limit.hard_bytes,
@@ -81,6 +81,12 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
         stream_node_entries: p.get_int(STREAM_ENTRIES) as usize,
     });
     crate::log::set_level(p.get_enum(LOGLEVEL));
+}
+
+/// The same for access control; users are another matter (`access::startup`).
+pub fn apply_access(parameters: &Parameters, access: &crate::access::AccessControl) {
+    access.log_max.store(parameters.get_int(ACL_LOG) as u64, Relaxed);
+    access.all_channels.store(parameters.get_enum(ACL_CHANNELS) == "allchannels", Relaxed);
 }
 
 /// `maxmemory-clients` in bytes: a percentage is one of `maxmemory`, and nothing without that.

@@ -252,7 +252,7 @@ fn run_command_slow(
     if client.session.reply_mode == ReplyMode::SkipNext {
         client.session.reply_mode = ReplyMode::Skipping;
     }
-    let result = match gates(node, state, &mut client.session, &client.meta, command, args, moment) {
+    let result = match gates(node, state, client, command, args, moment) {
         Err(error) => {
             if let Some(multi) = &mut client.session.multi {
                 multi.abort();
@@ -266,7 +266,7 @@ fn run_command_slow(
             return Done::Paused;
         }
         Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
-            crate::multi::queue(client, number, command, args);
+            crate::multi::queue(client, number, command, args, node.keyspace.databases());
             return finish_reply(client, reply_from, Done::Replied);
         }
         Ok(()) => {
@@ -443,6 +443,12 @@ pub fn run_body(
     client: &mut Client,
 ) -> (CommandResult, Locked<'static>) {
     let command = node.registry.get(number);
+    if client.session.is_restricted
+        && matches!(command.facts.name, "sort" | "sort_ro")
+        && let Err(error) = crate::access::check_sort(node, client, command, args)
+    {
+        return (Err(error), locked);
+    }
     if let Run::Script = command.run {
         return crate::scripting::run_in_unit(node, state, number, args, moment, locked, client);
     }

@@ -4,6 +4,7 @@
 //! keys and runs the body from the `registry`; replies leave at the end of the tick. Commands about the node itself
 //! are in `commands/`, everything they need to see in [`ctx::NodeCtx`].
 
+pub mod access;
 pub mod aside;
 pub mod blocked;
 pub mod client;

@@ -162,8 +162,7 @@ fn refusal(node: &Node, peer: &Peer) -> Option<&'static str> {
     if node.connections.load(Ordering::Relaxed) >= most {
         return Some("-ERR max number of clients reached\r\n");
     }
-    let protected = node.settings.protected_mode.load(Ordering::Relaxed)
-        && !node.settings.has_password.load(Ordering::Relaxed);
+    let protected = node.settings.protected_mode.load(Ordering::Relaxed) && node.access.no_password();
     if protected && !peer.is_local() {
         return Some(
             "-DENIED Running in protected mode because protected mode is enabled and no password is set for the \
@@ -199,11 +198,14 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
         (peer.text(""), local)
     };
     let id = node.next_client_id.fetch_add(1, Ordering::Relaxed);
-    let authenticated = !node.settings.has_password.load(Ordering::Relaxed);
+    let (user, authenticated) = node.access.for_new_client();
+    let mut session = Session::new(id, authenticated);
+    session.is_restricted = !user.is_unrestricted();
+    session.settle_special();
     Client {
         fd,
         token,
-        session: Session::new(id, authenticated),
+        session,
         input: Vec::new(),
         consumed: 0,
         parser: RequestParser::default(),
@@ -220,6 +222,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
             active_at_ms: now_ms,
             last_command: u16::MAX,
             is_unix,
+            user,
             commands: 0,
             commands_at_balance: 0,
             commands_per_second: 0,

@@ -10,6 +10,7 @@ use commands::facts::Flags;
 use commands::session::{Multi, Watched};
 use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::{Key, Locked, Space};
+use wire::number::parse_i64;
 use wire::resp::ReplyWriter;
 
 use crate::blocked::{self, Locks};
@@ -25,7 +26,7 @@ pub fn runs_at_once(command: &Command) -> bool {
 }
 
 /// Queues a command of a transaction.
-pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>) {
+pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>, databases: u16) {
     let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
     if let Some(multi) = &mut client.session.multi {
         client.meta.last_command = number;
@@ -33,6 +34,13 @@ pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_
         // A transaction that cannot succeed any more needs no memory.
         if !multi.aborted && !client.session.watch.as_ref().is_some_and(|w| w.is_dirty()) {
             multi.queue.push((number, args.to_owned()));
+            if command.facts.name == "select"
+                && let Some(db) = args.try_get(1).and_then(parse_i64)
+                && let Ok(db) = u16::try_from(db)
+                && db < databases
+            {
+                multi.db = Some(db);
+            }
         }
         reply.simple("QUEUED");
     }
@@ -232,6 +240,14 @@ fn exec_one(
     client: &mut Client,
 ) -> Locked<'static> {
     let reply_from = client.out.len();
+    let command = node.registry.get(number);
+    // Rules may have changed since it was queued, or by AUTH before it.
+    if let Err(denial) =
+        crate::access::check_command(node, client, command, args, acl::Context::Multi, moment.now_ms)
+    {
+        crate::dispatch::write_error(state, client, &crate::access::refusal_at_exec(&denial).bytes());
+        return locked;
+    }
     let (result, locked) = run_body(node, state, number, args, None, moment, locked, client);
     let error = match result {
         Ok(Outcome::Done) => None,

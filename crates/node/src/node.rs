@@ -82,6 +82,8 @@ pub struct Node {
     pub parameters: Mutex<Parameters>,
     /// Who and since when.
     pub identity: Identity,
+    /// Users and what they may do.
+    pub access: crate::access::AccessControl,
     /// `CLIENT PAUSE`.
     pub pause: crate::pause::Pause,
     /// Channels and who listens to them.

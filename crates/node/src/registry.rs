@@ -45,9 +45,17 @@ pub struct Command {
     pub run: Run,
     /// It needs the gate.
     pub gate: bool,
+    /// Its number to access control.
+    pub acl: acl::CommandId,
 }
 
 impl Command {
+    /// A row; all of them are in the catalogue that rules refer to.
+    fn new(facts: &'static Facts, log: Log, run: Run, gate: bool) -> Command {
+        let acl = acl::catalogue().find(facts.name.as_bytes()).expect("rules can name every command");
+        Command { facts, log, run, gate, acl }
+    }
+
     /// Whether the command has a flag.
     #[inline(always)]
     pub fn has(&self, flag: Flags) -> bool {
@@ -74,16 +82,16 @@ impl Registry {
         let mut commands: Vec<Command> = Vec::new();
         let data = ::commands::table::ALL.iter().flat_map(|family| family.iter());
         for Spec { facts, log, run } in data {
-            commands.push(Command { facts, log: *log, run: Run::Data(*run), gate: false });
+            commands.push(Command::new(facts, *log, Run::Data(*run), false));
         }
         for NodeSpec { facts, gate, run } in crate::commands::ALL.iter().flat_map(|family| family.iter()) {
-            commands.push(Command { facts, log: Log::Nothing, run: Run::Node(*run), gate: *gate });
+            commands.push(Command::new(facts, Log::Nothing, Run::Node(*run), *gate));
         }
         for facts in ::commands::facts::transactions::ALL {
-            commands.push(Command { facts, log: Log::Nothing, run: Run::Transaction, gate: false });
+            commands.push(Command::new(facts, Log::Nothing, Run::Transaction, false));
         }
         for facts in crate::scripting::RUNNERS {
-            commands.push(Command { facts, log: Log::Nothing, run: Run::Script, gate: false });
+            commands.push(Command::new(facts, Log::Nothing, Run::Script, false));
         }
         for facts in CATALOGUE.iter().flat_map(|group| group.iter()) {
             let prefix = format!("{}|", facts.name);
@@ -91,7 +99,7 @@ impl Registry {
                 && commands.iter().all(|c| c.facts.name != facts.name)
                 && commands.iter().any(|c| c.facts.name.starts_with(&prefix))
             {
-                commands.push(Command { facts, log: Log::Nothing, run: Run::Container, gate: false });
+                commands.push(Command::new(facts, Log::Nothing, Run::Container, false));
             }
         }
         commands.sort_by_key(|c| c.facts.name.contains('|'));

@@ -71,8 +71,6 @@ pub struct Settings {
     pub keyspace_events: AtomicU32,
     /// `lazyfree-lazy-user-flush`.
     pub lazy_user_flush: AtomicBool,
-    /// Whether a password is set: saves the lock of `password` for everybody else.
-    pub has_password: AtomicBool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: AtomicBool,
     replication_id: OnceLock<RwLock<String>>,
@@ -80,7 +78,6 @@ pub struct Settings {
     pub normal_hard_bytes: AtomicU64,
     policy: RwLock<Option<Policy>>,
     policy_kind: AtomicU32,
-    password: RwLock<Vec<u8>>,
     output_limit: [RwLock<OutputLimit>; 3],
 }
 
@@ -150,17 +147,6 @@ impl Settings {
 
     fn replication_id_cell(&self) -> &RwLock<String> {
         self.replication_id.get_or_init(|| RwLock::new(new_replication_id()))
-    }
-
-    /// The password of the default user; empty = none.
-    pub fn password(&self) -> Vec<u8> {
-        self.password.read().unwrap_or_else(|e| e.into_inner()).clone()
-    }
-
-    /// Changes the password.
-    pub fn set_password(&self, password: &[u8]) {
-        *self.password.write().unwrap_or_else(|e| e.into_inner()) = password.to_owned();
-        self.has_password.store(!password.is_empty(), Ordering::Relaxed);
     }
 
     /// Changes the thresholds of compact collections.

@@ -32,7 +32,9 @@ pub struct StartOptions {
 
 /// Runs a node with valkey-server's command line (without the program's name) until it stops.
 pub fn run(args: &[OsString], options: StartOptions) -> ExitCode {
-    let parameters = match parameters::load(args, &mut std::io::stdin()) {
+    let loaded = parameters::load(args, &mut std::io::stdin())
+        .and_then(|p| crate::access::startup::check_directives(&p).map(|()| p));
+    let parameters = match loaded {
         Ok(parameters) => parameters,
         Err(error) => {
             let text = error.render(VALKEY_VERSION);
@@ -77,6 +79,8 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
     settings.active_expire.store(true, Ordering::Relaxed);
     configure::apply(&parameters, &settings);
     banner(&parameters);
+    let access = crate::access::AccessControl::default();
+    crate::access::startup::load(&parameters, &access)?;
     let wanted = parameters.get_int(MAXCLIENTS) as u64 + 32;
     let descriptor_limit = sys::socket::raise_descriptor_limit(wanted)?;
     if descriptor_limit < wanted {
@@ -141,6 +145,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
             poller: poller_name,
         },
         parameters: Mutex::new(parameters),
+        access,
         pause: Default::default(),
         pubsub: Default::default(),
         workers: Workers::start()?,

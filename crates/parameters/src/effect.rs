@@ -5,6 +5,9 @@
 
 /// Canonical names of the parameters that have an effect.
 pub const ACTED_ON: &[&str] = &[
+    "acl-pubsub-default",
+    "aclfile",
+    "acllog-max-len",
     "active-expire-effort",
     "always-show-logo",
     "bind",

@@ -12,6 +12,14 @@ pub use encode::{Mark, ReplyWriter};
 pub use parse::{Limits, Parsed, ProtocolError, RequestParser, Span};
 pub use reply::{Reply, ReplyError, encode_command, parse_reply, reply_len};
 
+/// The words of a line, unquoted as in inline requests; `None` where a quote stays open. O(line).
+pub fn inline_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut line = line.to_vec();
+    let mut ranges = Vec::new();
+    inline::split(&mut line, |start, len| ranges.push(start..start + len)).ok()?;
+    Some(ranges.into_iter().map(|range| line[range].to_vec()).collect())
+}
+
 /// The protocol version a connection chose with `HELLO`; a new connection speaks [`Resp::V2`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resp {

@@ -156,7 +156,7 @@ pub fn info(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 
 /// `CLIENT LIST [filters]`: a line each, oldest connection first. O(clients).
 pub fn list(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
-    let filter = Filter::parse(args, 2, ctx.node.keyspace.databases(), false)?;
+    let filter = Filter::parse(args, 2, ctx.node, false)?;
     let (node, now_ms) = (ctx.node, ctx.data.space.now_ms);
     let mut lines: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut look = |view: View<'_>| {
@@ -183,11 +183,8 @@ pub fn list(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 /// `CLIENT KILL addr` or `CLIENT KILL filters`. A connection that kills itself gets the reply first. O(clients).
 pub fn kill(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let by_address = args.len() == 3;
-    let filter = if by_address {
-        Filter::by_address(args.get(2))
-    } else {
-        Filter::parse(args, 2, ctx.node.keyspace.databases(), true)?
-    };
+    let filter =
+        if by_address { Filter::by_address(args.get(2)) } else { Filter::parse(args, 2, ctx.node, true)? };
     let now_ms = ctx.data.space.now_ms;
     let kills_itself = !filter.skip_me && filter.matches(&View::of_asking(ctx, args), now_ms);
     let mark = |clients: &mut crate::client::Clients, thread: usize| {

@@ -38,7 +38,9 @@ const DIR: RowId = row("dir");
 const IO_THREADS: RowId = row("io-threads");
 const MAXCLIENTS: RowId = row("maxclients");
 const MAXMEMORY: RowId = row("maxmemory");
+const PASSWORD: RowId = row("requirepass");
 const PORT: RowId = row("port");
+const USERS_FILE: RowId = row("aclfile");
 
 /// Descriptors that are kept for other things than clients.
 const RESERVED_DESCRIPTORS: u64 = 32;
@@ -98,6 +100,8 @@ pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     // The start may have lowered the limit to what the system allows: only an explicit change undoes that.
     let maxclients = node.settings.maxclients.load(Relaxed);
     configure::apply(&parameters, &node.settings);
+    configure::apply_access(&parameters, &node.access);
+    let password = applied.changed.contains(&PASSWORD).then(|| parameters.get_str(PASSWORD).to_vec());
     if !applied.changed.contains(&MAXCLIENTS) {
         node.settings.maxclients.store(maxclients, Relaxed);
     }
@@ -111,6 +115,12 @@ pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     }
     if applied.changed.contains(&IO_THREADS) {
         log::notice("io-threads: the new number takes effect at the next start");
+    }
+    drop(parameters);
+    if let Some(password) = password {
+        let before = node.access.users().clone();
+        crate::access::startup::set_password(&mut node.access.users_mut(), &password);
+        crate::access::publish(ctx, &before);
     }
     ctx.data.reply.ok();
     Ok(Outcome::Done)
@@ -168,10 +178,15 @@ pub fn rewrite(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
         return Err(CommandError::text("ERR The server is running without a config file"));
     };
     let resp: Resp = ctx.data.session.resp;
+    // Users of a file of their own are not the configuration's.
+    let users: Option<Vec<Vec<u8>>> = parameters.get_str(USERS_FILE).is_empty().then(|| {
+        let users = ctx.node.access.users();
+        users.iter().map(|user| [&*user.name, b" ", &user.describe()].concat()).collect()
+    });
     Ok(Outcome::Worker(Box::new(move || {
         let mut out = Vec::new();
         let mut reply = ReplyWriter::new(&mut out, resp);
-        match parameters.rewrite_file(&path, &Extras::default()) {
+        match parameters.rewrite_file(&path, &Extras { users: users.as_deref(), ..Extras::default() }) {
             Ok(()) => {
                 log::notice("the configuration file holds the running values now (CONFIG REWRITE)");
                 reply.ok();
@@ -196,6 +211,7 @@ pub fn resetstat(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
         reset_counters(&mut local.counters);
     }
     ctx.node.rejected_connections.store(0, Relaxed);
+    ctx.node.access.reset_statistics();
     ctx.node.workers.freed_objects.store(0, Relaxed);
     ctx.data.reply.ok();
     Ok(Outcome::Done)

@@ -1,8 +1,6 @@
 //! Family *connection*: PING, ECHO, SELECT, AUTH, HELLO, RESET, QUIT.
 //!
-//! Pages: <https://valkey.io/commands/#connection>. There is one user, `default`, whose password is `requirepass`.
-
-use std::sync::atomic::Ordering;
+//! Pages: <https://valkey.io/commands/#connection>.
 
 use commands::facts::connection as facts;
 use commands::session::ReplyMode;
@@ -12,6 +10,7 @@ use wire::number::parse_i64;
 use wire::resp::Resp;
 
 use crate::VALKEY_VERSION;
+use crate::access;
 use crate::ctx::NodeCtx;
 use crate::registry::NodeSpec;
 
@@ -70,7 +69,7 @@ pub fn select(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
 pub fn auth(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let (user, password): (&[u8], &[u8]) = match args.len() {
         2 => {
-            if !ctx.node.settings.has_password.load(Ordering::Relaxed) {
+            if ctx.node.access.no_password() {
                 return Err(CommandError::text(
                     "ERR AUTH <password> called without any password configured for the default user. Are you \
                      sure your configuration is correct?",
@@ -81,28 +80,20 @@ pub fn auth(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
         3 => (args.get(1), args.get(2)),
         _ => return Err(CommandError::Syntax),
     };
-    check_password(ctx, user, password)?;
-    ctx.data.session.authenticated = true;
+    log_in(ctx, args, user, password)?;
     ctx.data.reply.ok();
     Ok(Outcome::Done)
 }
 
-/// Whether this is the user with its password. Without a password, any will do.
-fn check_password(ctx: &NodeCtx<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-    let settings = &ctx.node.settings;
-    let right = user == b"default"
-        && (!settings.has_password.load(Ordering::Relaxed)
-            || same_in_constant_time(&settings.password(), password));
-    if right { Ok(()) } else { Err(WRONG_PASSWORD) }
-}
-
-/// Compares without a hint, by the time it takes, at how much of the guess is right.
-fn same_in_constant_time(secret: &[u8], guess: &[u8]) -> bool {
-    let difference = guess.iter().enumerate().fold(secret.len() ^ guess.len(), |difference, (i, &byte)| {
-        // A guess longer than the secret is compared with some byte all the same: the length made it wrong already.
-        difference | usize::from(secret.get(i).copied().unwrap_or(0) ^ byte)
-    });
-    difference == 0
+/// Makes the connection act as a user, if this is its password.
+fn log_in(ctx: &mut NodeCtx<'_>, args: &Args<'_>, name: &[u8], password: &[u8]) -> Result<(), CommandError> {
+    let Some(user) = ctx.node.access.log_in(name, password) else {
+        access::note_failed_login(ctx, args, name);
+        return Err(WRONG_PASSWORD);
+    };
+    ctx.data.session.authenticated = true;
+    access::act_as(ctx.data.session, ctx.meta, &user);
+    Ok(())
 }
 
 /// Refuses names that would break the lines of CLIENT LIST; `what` begins the error.
@@ -161,8 +152,7 @@ pub fn hello(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     const ZONE: RowId = row("availability-zone");
     let asked = Hello::parse(args)?;
     if let Some((user, password)) = asked.user {
-        check_password(ctx, user, password)?;
-        ctx.data.session.authenticated = true;
+        log_in(ctx, args, user, password)?;
     }
     let session = &mut *ctx.data.session;
     if !session.authenticated {
@@ -222,7 +212,9 @@ pub fn reset(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
     crate::pubsub::end_all(ctx.node, ctx.thread, ctx.listeners, ctx.token, session);
     session.db = 0;
     session.resp = Resp::V2;
-    session.authenticated = !ctx.node.settings.has_password.load(Ordering::Relaxed);
+    let (user, authenticated) = ctx.node.access.for_new_client();
+    session.authenticated = authenticated;
+    access::act_as(session, ctx.meta, &user);
     session.name.clear();
     session.reply_mode = ReplyMode::On;
     session.no_evict = false;
@@ -243,21 +235,6 @@ pub fn quit(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_are_compared_whole() {
-        let cases: [(&[u8], &[u8], bool); 6] = [
-            (b"sesame", b"sesame", true),
-            (b"sesame", b"sesamE", false),
-            (b"sesame", b"sesam", false),
-            (b"sesame", b"sesame!", false),
-            (b"sesame", b"", false),
-            (b"\0", b"", false),
-        ];
-        for (secret, guess, same) in cases {
-            assert_eq!(same_in_constant_time(secret, guess), same);
-        }
-    }
 
     #[test]
     fn names_are_printable() {

@@ -41,14 +41,45 @@ pub fn show(
     client: &Client,
 ) {
     let command = node.registry.get(number);
-    if command.has(Flags::SKIP_MONITOR) || command.has(Flags::ADMIN) {
-        return;
+    if !command.has(Flags::SKIP_MONITOR) && !command.has(Flags::ADMIN) {
+        write(node, state, thread, number, args, client, false);
     }
+}
+
+/// The same for a script, before what it runs, and with `in_script` for what that is.
+#[cold]
+pub fn show_script(
+    node: &Node,
+    state: &mut ThreadState,
+    thread: usize,
+    number: u16,
+    args: &Args<'_>,
+    client: &Client,
+    in_script: bool,
+) {
+    let command = node.registry.get(number);
+    if !in_script || !(command.has(Flags::SKIP_MONITOR) || command.has(Flags::ADMIN)) {
+        write(node, state, thread, number, args, client, in_script);
+    }
+}
+
+fn write(
+    node: &Node,
+    state: &mut ThreadState,
+    thread: usize,
+    number: u16,
+    args: &Args<'_>,
+    client: &Client,
+    in_script: bool,
+) {
+    let command = node.registry.get(number);
     let us = sys::clock::wall_us();
     let mut line = Vec::with_capacity(64 + args.bytes());
     // Writing to memory does not fail.
     let _ = write!(line, "+{}.{:06} [{} ", us / 1_000_000, us % 1_000_000, client.session.db);
-    if client.meta.is_unix {
+    if in_script {
+        line.extend_from_slice(b"lua");
+    } else if client.meta.is_unix {
         line.extend_from_slice(b"unix:");
         line.extend_from_slice(&node.unix_socket);
     } else {
@@ -65,9 +96,10 @@ pub fn show(
 }
 
 /// Arguments that nobody is shown.
-fn secrets(name: &str, args: &Args<'_>) -> std::ops::Range<usize> {
+pub fn secrets(name: &str, args: &Args<'_>) -> std::ops::Range<usize> {
     match name {
         "auth" => 1..args.len(),
+        "acl|setuser" | "acl|deluser" | "acl|getuser" => 2..args.len(),
         "hello" => match (2..args.len()).find(|&i| args.is(i, "AUTH")) {
             Some(at) => at + 1..at + 3,
             None => 0..0,

@@ -139,6 +139,12 @@ pub fn account(
     }
 }
 
+/// Whether an argument of CONFIG SET is the value of a parameter that nobody is shown.
+fn is_secret_value(name: &str, args: &Args<'_>, i: usize) -> bool {
+    let is_sensitive = |name: &[u8]| parameters::table::find(name).is_some_and(|(id, _)| id.row().sensitive);
+    name == "config|set" && i >= 3 && i % 2 == 1 && is_sensitive(args.get(i - 1))
+}
+
 /// Puts a command into one of the command logs.
 #[cold]
 fn log_command(
@@ -157,12 +163,16 @@ fn log_command(
         return;
     }
     let mut shown: Vec<Vec<u8>> = Vec::new();
+    let name = node.registry.get(client.meta.last_command).facts.name;
+    let secret = crate::commands::monitor::secrets(name, args);
     for (i, arg) in args.from(0).enumerate() {
         if i == ARGS_MAX - 1 && args.len() > ARGS_MAX {
             shown.push(format!("... ({} more arguments)", args.len() - ARGS_MAX + 1).into_bytes());
             break;
         }
-        if arg.len() > ARG_BYTES_MAX {
+        if secret.contains(&i) || is_secret_value(name, args, i) {
+            shown.push(b"(redacted)".to_vec());
+        } else if arg.len() > ARG_BYTES_MAX {
             let mut cut = arg[..ARG_BYTES_MAX].to_vec();
             cut.extend_from_slice(format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX).as_bytes());
             shown.push(cut);

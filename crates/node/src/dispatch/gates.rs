@@ -2,12 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use acl::Context;
 use commands::facts::Flags;
-use commands::{Args, CommandError, Session};
+use commands::{Args, CommandError};
 use sys::clock::{tsc, tsc_to_ns};
 use wire::resp::Resp;
 
 use super::{Moment, commit};
+use crate::access;
+use crate::client::Client;
 use crate::node::{Node, used_memory_bytes};
 use crate::pause::Paused;
 use crate::registry::{Command, Run};
@@ -30,13 +33,13 @@ const ALLOWED_SUBSCRIBED: [&str; 9] = [
 pub(super) fn gates(
     node: &'static Node,
     state: &mut ThreadState,
-    session: &mut Session,
-    meta: &crate::client::Meta,
+    client: &mut Client,
     command: &Command,
     args: &Args<'_>,
     moment: &Moment,
 ) -> Result<(), CommandError> {
-    if !session.authenticated && !command.has(Flags::NO_AUTH) {
+    let session = &mut client.session;
+    if !session.authenticated && !command.has(Flags::NO_AUTH) && !node.access.is_open() {
         return Err(CommandError::text("NOAUTH Authentication required."));
     }
     if !command.facts.accepts(args.len()) || matches!(command.run, Run::Container) {
@@ -47,8 +50,14 @@ pub(super) fn gates(
         return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
     }
     if command.has(Flags::PROTECTED) {
-        crate::commands::debug::allowed(node, meta)?;
+        crate::commands::debug::allowed(node, &client.meta)?;
     }
+    if session.is_restricted {
+        let context = if session.multi.is_some() { Context::Multi } else { Context::TopLevel };
+        access::check_command(node, client, command, args, context, moment.now_ms)
+            .map_err(|denial| access::refusal(client, command, &denial))?;
+    }
+    let session = &mut client.session;
     if let Some(error) = log_refuses(command, moment) {
         return Err(error);
     }

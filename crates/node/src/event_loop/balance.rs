@@ -8,6 +8,7 @@
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
+use commands::session::ReplyMode;
 use sys::poller::Poller;
 
 use super::IoThread;
@@ -31,7 +32,11 @@ pub(super) struct Move {
 /// Whether nothing ties a client to its thread but its socket.
 fn may_move(client: &Client) -> bool {
     matches!(client.waiting, Waiting::No)
-        && client.session.is_plain()
+        && client.session.authenticated
+        && client.session.multi.is_none()
+        && client.session.reply_mode == ReplyMode::On
+        && client.session.subscriptions.is_none()
+        && !client.session.is_monitor
         && client.session.watch.is_none()
         && !(client.gone || client.ended || client.stopped || client.wants_write || client.meta.killed)
         && !client.session.close_after_reply
@@ -107,9 +112,10 @@ impl IoThread {
     pub(super) fn adopt_moved(&mut self, state: &mut ThreadState, mut client: Box<Client>, moment: &Moment) {
         client.token = state.clients.next_token();
         client.parsed_at_tick = 0;
+        let is_known = crate::access::refresh(self.node, &mut client);
         let (token, added) = (client.token, self.poller.add(client.fd.as_fd(), client.token));
         state.clients.insert(client);
-        if added.is_err() {
+        if added.is_err() || !is_known {
             self.close(state, token as u32, moment);
         }
     }

@@ -394,7 +394,7 @@ fn refuse_unknown(node: &Node, state: &mut ThreadState, client: &mut Client, arg
         return Ran::Close;
     }
     if let Err(error) = node.registry.find(args) {
-        let text = if client.session.authenticated {
+        let text = if client.session.authenticated || node.access.is_open() {
             error.bytes()
         } else {
             b"NOAUTH Authentication required.".into()

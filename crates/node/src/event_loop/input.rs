@@ -96,7 +96,7 @@ impl IoThread {
         let node = self.node;
         let limits = Limits {
             max_bulk_bytes: node.settings.proto_max_bulk_bytes.load(Ordering::Relaxed),
-            authenticated: client.session.authenticated,
+            authenticated: client.session.authenticated || node.access.is_open(),
             ..Limits::default()
         };
         let mut at = client.consumed;

@@ -11,7 +11,9 @@ use wire::resp::Resp;
 use wire::resp::parse::Span;
 
 use super::Flags;
+use crate::access;
 use crate::client::Client;
+use crate::commands::monitor;
 use crate::dispatch::{Moment, account_in_unit, places, run_body, write_error};
 use crate::log::{self, Level};
 use crate::node::Node;
@@ -50,11 +52,6 @@ pub struct UnitHost<'a> {
     pub calls: u32,
 }
 
-/// **The place where the command of a script is checked against its user's permissions.** `Err` holds the reply's text.
-fn permits(_client: &Client, _command: &Command, _args: &Args<'_>) -> Result<(), Vec<u8>> {
-    Ok(())
-}
-
 impl UnitHost<'_> {
     /// Why a command cannot run here.
     fn refusal(&mut self, number: Result<u16, CommandError>, args: &Args<'_>) -> Result<u16, Vec<u8>> {
@@ -76,7 +73,11 @@ impl UnitHost<'_> {
         if is_denied || matches!(command.run, Run::Transaction | Run::Script) {
             return Err(b"ERR This Valkey command is not allowed from script".to_vec());
         }
-        permits(self.client, command, args)?;
+        access::check_command(self.node, self.client, command, args, acl::Context::Lua, self.moment.now_ms)
+            .map_err(|denial| {
+            let reason = denial.text(&self.client.meta.user, command.facts);
+            [b"ERR ACL failure in script: ", reason.as_slice()].concat()
+        })?;
         let writes = command.has(CommandFlags::WRITE);
         if self.read_only && (writes || command.has(CommandFlags::MAY_REPLICATE)) {
             return Err(b"ERR Write commands are not allowed from read-only scripts.".to_vec());
@@ -183,6 +184,10 @@ impl Host for UnitHost<'_> {
                 node.scripts.has_written.store(true, Ordering::Relaxed);
             }
         }
+        if self.moment.monitored {
+            let thread = self.moment.thread;
+            monitor::show_script(node, self.state, thread, number, &args, self.client, true);
+        }
         let was = std::mem::replace(&mut self.client.session.resp, if resp3 { Resp::V3 } else { Resp::V2 });
         let from = self.client.out.len();
         let (result, locked) =
@@ -215,7 +220,8 @@ impl Host for UnitHost<'_> {
     fn may_call(&mut self, buffer: &[u8], spans: &[Span]) -> Option<bool> {
         let args = Args::new(buffer, spans);
         let command = self.node.registry.get(self.node.registry.find(&args).ok()?);
-        Some(permits(self.client, command, &args).is_ok())
+        let db = self.client.session.db;
+        Some(access::check(self.node, &self.client.meta.user, command, &args, db).is_ok())
     }
 
     fn log(&mut self, level: LogLevel, text: &[u8]) {

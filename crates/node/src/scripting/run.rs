@@ -103,7 +103,8 @@ pub fn execute(
     let call = resolve(node, node.registry.get(number).facts.name, args)?;
     // The only thread needs no gate: nobody else runs commands.
     let alone = gated || node.threads.len() == 1;
-    if !alone && !call.target.learned().keeps_to_its_keys() {
+    // Who watches commands is shown them once: then no attempt is given up half-way.
+    if !alone && (moment.monitored || !call.target.learned().keeps_to_its_keys()) {
         return Ok(Outcome::NeedsGate);
     }
     let is_full = check(node, state, &call, moment)?;
@@ -187,6 +188,9 @@ fn run(
     client.session.at_once = true;
     client.session.in_script = true;
     let is_function = matches!(call.target, Target::Function(_));
+    if moment.monitored {
+        crate::commands::monitor::show_script(node, state, moment.thread, number, args, client, false);
+    }
     let mut host = UnitHost {
         node,
         state,

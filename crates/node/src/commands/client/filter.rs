@@ -7,6 +7,7 @@ use commands::{Args, CommandError};
 use wire::number::parse_i64;
 
 use super::view::View;
+use crate::node::Node;
 
 /// Letters that `FLAGS` knows: every state a connection of Valkey may be in.
 const FLAGS: &[u8] = b"ABEIMNOPRSTUbcdeirtux";
@@ -46,8 +47,7 @@ struct Conditions<'a> {
     kind: Option<Kind>,
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
-    /// The user; only one exists, so its name is not kept.
-    user: bool,
+    user: Option<&'a [u8]>,
     flags: Option<&'a [u8]>,
     name: Option<&'a [u8]>,
     lib_name: Option<&'a [u8]>,
@@ -59,13 +59,7 @@ struct Conditions<'a> {
 
 impl<'a> Conditions<'a> {
     /// Takes in the option at `at`, its name being `option` without `NOT-`, and returns where the next one begins.
-    fn take(
-        &mut self,
-        option: &str,
-        args: &Args<'a>,
-        at: usize,
-        databases: u16,
-    ) -> Result<usize, CommandError> {
+    fn take(&mut self, option: &str, args: &Args<'a>, at: usize, node: &Node) -> Result<usize, CommandError> {
         let value = args.try_get(at + 1).ok_or(CommandError::Syntax)?;
         let negated = args.get(at).len() > option.len();
         let filter = || if negated { format!("NOT-{option} filter") } else { "provided filter".to_owned() };
@@ -74,7 +68,7 @@ impl<'a> Conditions<'a> {
             "TYPE" => self.kind = Some(Kind::parse(value)?),
             "ADDR" => self.addr = Some(value),
             "LADDR" => self.laddr = Some(value),
-            "USER" if value == b"default" => self.user = true,
+            "USER" if node.access.users().get(value).is_some() => self.user = Some(value),
             "USER" => {
                 let user = String::from_utf8_lossy(value);
                 return Err(CommandError::owned(format!("ERR No such user '{user}'")));
@@ -83,7 +77,10 @@ impl<'a> Conditions<'a> {
             "NAME" => self.name = Some(value),
             "LIB-NAME" => self.lib_name = Some(value),
             "LIB-VER" => self.lib_ver = Some(value),
-            "DB" => self.db = Some(database(if negated { "NOT-DB" } else { "DB" }, value, databases)?),
+            "DB" => {
+                self.db =
+                    Some(database(if negated { "NOT-DB" } else { "DB" }, value, node.keyspace.databases())?)
+            }
             "CAPA" => self.capa = Some(letters("capa", value, CAPA, &filter())?),
             "IP" => self.ip = Some(value),
             _ => return Err(CommandError::Syntax),
@@ -118,7 +115,7 @@ impl<'a> Conditions<'a> {
             }),
             self.addr.map(|addr| addr == view.meta.addr.as_bytes()),
             self.laddr.map(|laddr| laddr == view.meta.laddr.as_bytes()),
-            self.user.then_some(true),
+            self.user.map(|user| *view.meta.user.name == *user),
             self.flags.map(|flags| all_in(flags, &view.flags())),
             self.name.map(|name| named(name, &session.name)),
             self.lib_name.map(|name| named(name, &session.lib_name)),
@@ -178,7 +175,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Reads the options from argument `from` on. `skip_me` holds until an option says otherwise.
-    pub fn parse(args: &Args<'a>, from: usize, databases: u16, skip_me: bool) -> Result<Self, CommandError> {
+    pub fn parse(args: &Args<'a>, from: usize, node: &Node, skip_me: bool) -> Result<Self, CommandError> {
         let mut filter = Filter { skip_me, ..Filter::default() };
         let mut at = from;
         while let Some(option) = args.try_get(at) {
@@ -209,8 +206,8 @@ impl<'a> Filter<'a> {
                     };
                     at + 2
                 }
-                (_, Some(unwanted)) => filter.unwanted.take(unwanted, args, at, databases)?,
-                (wanted, None) => filter.wanted.take(wanted, args, at, databases)?,
+                (_, Some(unwanted)) => filter.unwanted.take(unwanted, args, at, node)?,
+                (wanted, None) => filter.wanted.take(wanted, args, at, node)?,
             };
         }
         Ok(filter)

@@ -52,6 +52,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A client of this thread whose command is about to run.
+    pub fn of_running(client: &'a Client, args: &Args<'_>) -> Self {
+        View { argv_bytes: args.bytes(), ..View::of(client) }
+    }
+
     /// The client whose command runs, with that command's arguments.
     pub fn of_asking(ctx: &'a NodeCtx<'_>, args: &Args<'_>) -> Self {
         View {
@@ -142,7 +147,7 @@ impl<'a> View<'a> {
             line,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} \
              multi={queued} watch={watched} qbuf={} qbuf-free={} argv-mem={} multi-mem={queued_bytes} rbs={} rbp={} \
-             obl={} oll={listed_blocks} omem={listed} tot-mem={total} events={events} cmd={command} user=default redir=-1 resp={resp} \
+             obl={} oll={listed_blocks} omem={listed} tot-mem={total} events={events} cmd={command} user={} redir=-1 resp={resp} \
              lib-name={} lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={}",
             session.id,
             meta.addr,
@@ -163,6 +168,7 @@ impl<'a> View<'a> {
             self.output_capacity,
             self.output_capacity,
             buffers.output - listed,
+            String::from_utf8_lossy(&meta.user.name),
             String::from_utf8_lossy(&session.lib_name),
             String::from_utf8_lossy(&session.lib_ver),
             meta.net_in_bytes,

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
+use acl::Reason;
 use parameters::Value;
 use parameters::table::{RowId, row};
 use sys::clock::tsc_to_ns;
@@ -101,17 +102,13 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "eventloop_duration_cmd_sum", us(t.command_ticks));
     field(out, "instantaneous_eventloop_cycles_per_sec", t.rates.batches.round() as u64);
     field(out, "instantaneous_eventloop_duration_usec", t.rates.batch_us.round() as u64);
-    zeros(
-        out,
-        &[
-            "acl_access_denied_auth",
-            "acl_access_denied_cmd",
-            "acl_access_denied_key",
-            "acl_access_denied_channel",
-            "acl_access_denied_tls_cert",
-            "acl_access_denied_db",
-        ],
-    );
+    let denials = |reason| ctx.node.access.denials(reason);
+    field(out, "acl_access_denied_auth", denials(Reason::Auth));
+    field(out, "acl_access_denied_cmd", denials(Reason::Command));
+    field(out, "acl_access_denied_key", denials(Reason::Key));
+    field(out, "acl_access_denied_channel", denials(Reason::Channel));
+    zeros(out, &["acl_access_denied_tls_cert"]);
+    field(out, "acl_access_denied_db", denials(Reason::Database));
 }
 
 /// `INFO commandstats`: commands that were called or refused.

@@ -241,7 +241,10 @@ def main():
             word = "FAILED" if problems else "ok"
             print(f"{word:6}  {folder.name:24} {kind:7} {count:3} checks {seconds:6.1f} s", flush=True)
             if problems or options.verbose:
-                print("\n".join(["", output.rstrip(), *problems, ""]), flush=True)
+                lines = output.rstrip().splitlines()
+                if len(lines) > 80 and not options.verbose:
+                    lines = ["..."] + lines[-80:]
+                print("\n".join(["", *lines, *problems, ""]), flush=True)
             failed, passed = failed + bool(problems), passed + (not problems)
             took[folder.name] = round(seconds, 1)
 

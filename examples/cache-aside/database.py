@@ -5,6 +5,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -74,7 +75,8 @@ def started():
         yield url
     finally:
         if server:
-            server.terminate()
+            # Does not wait for clients, as SIGTERM would.
+            server.send_signal(signal.SIGINT)
             try:
                 server.wait(10)
             except subprocess.TimeoutExpired:

@@ -89,7 +89,7 @@ class Cache:
                     return entry["value"]
                 finally:
                     self.release(keys=[f"lock:{key}"], args=[token])
-            if entry:
+            if entry and (self.old_s or time.time() < entry["until"]):
                 break  # Somebody asks already: what is there will do.
             if time.monotonic() > deadline:
                 return load()

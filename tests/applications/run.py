@@ -220,7 +220,7 @@ def main():
     parser = argparse.ArgumentParser(description="applications under examples/ against both servers")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--server", choices=["brasa", "valkey"], action="append")
-    parser.add_argument("--jobs", type=int, default=4, help="how many at a time (default: 4; most of them wait)")
+    parser.add_argument("--jobs", type=int, default=6, help="how many at a time (default: 6; most of them wait)")
     parser.add_argument("--verbose", action="store_true", help="show what each test printed")
     parser.add_argument("--setup", action="store_true", help="only install what the examples need")
     options = parser.parse_args()

@@ -67,14 +67,15 @@ PORTS = Ports()
 class Server:
     """A new server with nothing in it."""
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind, folder, options=()):
         binary = os.environ["BRASA_BIN" if kind == "brasa" else "VALKEY_SERVER"]
         words = [] if Path(binary).name.endswith("-server") else ["node"]
         self.port = PORTS.take()
         self.log = folder / f"server-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [binary, *words, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+                [binary, *words, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                 *options],
                 cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not self.answers():

@@ -1,0 +1,259 @@
+"""Runs the applications under examples/ against Brasa and against valkey-server.
+
+    BRASA_BIN=target/ci/brasa VALKEY_SERVER=... python3 run.py [NAME...] [--server brasa|valkey] [--jobs N] [--verbose]
+    python3 run.py --setup
+
+Each folder examples/NAME with a test.py or test.mjs is run once per server, with a new server each time, in a copy of
+its folder where checks.py and checks.mjs of this folder lie beside it. What its requirements.txt or package.json asks
+for is installed once, into the user's cache. The test finds in its environment:
+
+    REDIS_URL       redis://127.0.0.1:PORT/0 of the server
+    REDIS_URLS      the same of all servers, with commas; several if the test has a line with `servers: 3`
+    SERVER          brasa or valkey
+    APP_PORT        a free port for the application itself
+
+A test passes if it ends with code 0, printed at least one line that begins with `ok `, one per thing it checked, and
+the servers are alive afterwards. Whatever it started and left is killed. Ends with code 1 if anything failed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parent.parent / "examples"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brasa" / "applications"
+TIMEOUT_S = 150
+
+
+class Ports:
+    """Free ports, each given once: from TESTKIT_PORTS (as 21400-21599), or any."""
+
+    def __init__(self):
+        self.lock, self.given = threading.Lock(), set()
+        first, _, last = os.environ.get("TESTKIT_PORTS", "").partition("-")
+        self.range = range(int(first), int(last) + 1) if last else None
+
+    def take(self):
+        with self.lock:
+            for port in self.range or (0 for _ in range(1000)):
+                with socket.socket() as probe:
+                    try:
+                        probe.bind(("127.0.0.1", port))
+                    except OSError:
+                        continue
+                    port = probe.getsockname()[1]
+                if port not in self.given:
+                    self.given.add(port)
+                    return port
+        raise RuntimeError("no free port")
+
+
+PORTS = Ports()
+
+
+class Server:
+    """A new server with nothing in it."""
+
+    def __init__(self, kind, folder):
+        binary = os.environ["BRASA_BIN" if kind == "brasa" else "VALKEY_SERVER"]
+        words = [] if Path(binary).name.endswith("-server") else ["node"]
+        self.port = PORTS.take()
+        self.log = folder / f"server-{self.port}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [binary, *words, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+                cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise RuntimeError(f"{binary} did not start:\n{self.log.read_text(errors='replace')}")
+            time.sleep(0.02)
+
+    def answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2) as peer:
+                peer.sendall(b"PING\r\n")
+                return peer.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def stop(self):
+        """Stops the server; replies with what is wrong, if anything."""
+        ended = self.process.poll()
+        alive = ended is None and self.answers()
+        if ended is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if alive or ended == 0:  # 0: the test itself shut it down.
+            return None
+        return f"the server on port {self.port} is gone or silent:\n{self.log.read_text(errors='replace')[-4000:]}"
+
+
+def test_of(folder):
+    return next((folder / name for name in ("test.py", "test.mjs") if (folder / name).exists()), None)
+
+
+def examples(names):
+    found = sorted(folder for folder in EXAMPLES.iterdir() if test_of(folder))
+    unknown = set(names) - {folder.name for folder in found}
+    if unknown:
+        sys.exit(f"run.py: no example {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in found)}")
+    return [folder for folder in found if not names or folder.name in names]
+
+
+def digest(files):
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
+
+
+def install(folder, stamp, steps):
+    """Runs the steps once per stamp, into a new folder."""
+    done = folder / f"ready-{stamp}"
+    if done.exists():
+        return
+    print(f"installing what {folder.name} needs", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for step in steps:
+        subprocess.run(step, check=True, cwd=folder)
+    done.touch()
+
+
+def setup(folders):
+    """One Python environment for all examples, which therefore pin the same versions; Node.js has one per example."""
+    wanted = sorted(EXAMPLES.glob("*/requirements.txt"))
+    python = CACHE / "python"
+    pip = [python / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install(python, digest(wanted), [
+        [sys.executable, "-m", "venv", python],
+        pip + [word for file in wanted for word in ("-r", file)],
+    ])
+    for folder in folders:
+        files = [folder / name for name in ("package.json", "package-lock.json") if (folder / name).exists()]
+        if not files:
+            continue
+        target = CACHE / f"node-{folder.name}"
+        command = "ci" if len(files) == 2 else "install"
+        install(target, digest(files), [
+            ["cp", *files, target],
+            ["npm", command, "--silent", "--no-audit", "--no-fund"],
+        ])
+
+
+def needs_servers(test):
+    found = re.search(r"servers: (\d+)", test.read_text())
+    return int(found[1]) if found else 1
+
+
+def run(folder, kind):
+    """Runs one example against one kind of server; replies with what it printed and whether it passed."""
+    work = Path(tempfile.mkdtemp(prefix=f"application-{folder.name}-"))
+    stage, problems, servers, output = work / "stage", [], [], ""
+    try:
+        shutil.copytree(folder, stage, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        for helper in HERE.glob("checks.*"):
+            shutil.copy(helper, stage)
+        test = test_of(stage)
+        servers = [Server(kind, work) for _ in range(needs_servers(test))]
+        urls = [f"redis://127.0.0.1:{server.port}/0" for server in servers]
+        if test.suffix == ".py":
+            command = [CACHE / "python" / "bin" / "python", "-u", test]
+        else:
+            command = ["node", test]
+            if (stage / "package.json").exists():
+                (stage / "node_modules").symlink_to(CACHE / f"node-{folder.name}" / "node_modules")
+        environment = dict(
+            os.environ, REDIS_URL=urls[0], REDIS_URLS=",".join(urls), SERVER=kind, APP_PORT=str(PORTS.take()),
+            PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1", NO_COLOR="1",
+            PATH=f"{CACHE / 'python' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        with (work / "output").open("wb") as sink:
+            process = subprocess.Popen(command, cwd=stage, env=environment, stdin=subprocess.DEVNULL,
+                                       stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                code = process.wait(TIMEOUT_S)
+                if code:
+                    problems.append(f"the test ended with code {code}")
+            except subprocess.TimeoutExpired:
+                problems.append(f"the test did not end within {TIMEOUT_S} s")
+            finally:
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                process.wait()
+        output = (work / "output").read_text(errors="replace")
+        if not re.search(r"^ok ", output, re.M):
+            problems.append("the test checked nothing")
+    except (OSError, RuntimeError) as error:
+        problems.append(str(error))
+    finally:
+        problems += filter(None, [server.stop() for server in servers])
+        shutil.rmtree(work, ignore_errors=True)
+    return output, problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description="applications under examples/ against both servers")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--server", choices=["brasa", "valkey"], action="append")
+    parser.add_argument("--jobs", type=int, default=4, help="how many at a time (default: 4; most of them wait)")
+    parser.add_argument("--verbose", action="store_true", help="show what each test printed")
+    parser.add_argument("--setup", action="store_true", help="only install what the examples need")
+    options = parser.parse_args()
+    folders = examples(options.names)
+    setup(folders)
+    if options.setup:
+        return 0
+    kinds = options.server or ["brasa", "valkey"]
+    # The longest of the last time first, so that no long one is left for the end.
+    history = CACHE / "durations.json"
+    took = json.loads(history.read_text()) if history.exists() else {}
+    tasks = [(folder, kind) for folder in folders for kind in kinds]
+    tasks.sort(key=lambda task: -took.get(task[0].name, 60))
+    passed = failed = 0
+    printing = threading.Lock()
+
+    def one(task):
+        nonlocal passed, failed
+        folder, kind = task
+        began = time.monotonic()
+        output, problems = run(folder, kind)
+        seconds = time.monotonic() - began
+        with printing:
+            count = len(re.findall(r"^ok ", output, re.M))
+            word = "FAILED" if problems else "ok"
+            print(f"{word:6}  {folder.name:24} {kind:7} {count:3} checks {seconds:6.1f} s", flush=True)
+            if problems or options.verbose:
+                lines = output.rstrip().splitlines()
+                if len(lines) > 80 and not options.verbose:
+                    lines = ["..."] + lines[-80:]
+                print("\n".join(["", *lines, *problems, ""]), flush=True)
+            failed, passed = failed + bool(problems), passed + (not problems)
+            took[folder.name] = round(seconds, 1)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(one, tasks))
+    history.write_text(json.dumps(took))
+    print(f"applications: {passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

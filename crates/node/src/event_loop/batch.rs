@@ -32,7 +32,7 @@ const ELEMENT_AHEAD: usize = 2;
 const ELEMENT_NAME_MAX: u32 = 128;
 /// How many commands ahead one is looked for that needs the gate too, and how long it is kept for those, in nanoseconds.
 const GATE_AHEAD: usize = 16;
-const GATE_SHARED_NS: u64 = 50_000;
+const GATE_SHARED_NS: u64 = 200_000;
 
 /// A parsed command of the batch.
 #[derive(Clone, Copy)]

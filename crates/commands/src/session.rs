@@ -87,6 +87,59 @@ impl Subscriptions {
     }
 }
 
+/// Which keys a client that tracks wants to hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TrackingMode {
+    /// Those it reads.
+    #[default]
+    All,
+    /// Those it reads by commands behind `CLIENT CACHING YES`.
+    OptIn,
+    /// Those it reads but by commands behind `CLIENT CACHING NO`.
+    OptOut,
+    /// All keys that begin in some way.
+    Broadcast,
+}
+
+/// `CLIENT TRACKING`.
+#[derive(Default)]
+pub struct Tracking {
+    /// Which keys.
+    pub mode: TrackingMode,
+    /// Not those that it changes itself.
+    pub noloop: bool,
+    /// `CLIENT CACHING` was given for the command, or transaction, under way or next.
+    pub caching: bool,
+    /// The client that gets the invalidations; 0: itself.
+    pub redirect: u64,
+    /// That client is gone.
+    pub broken: Arc<AtomicBool>,
+    /// How the keys begin, in broadcasting mode.
+    pub prefixes: BTreeSet<Box<[u8]>>,
+}
+
+impl Tracking {
+    /// Whether the keys that a command reads are to be remembered.
+    pub fn remembers(&self) -> bool {
+        match self.mode {
+            TrackingMode::All => true,
+            TrackingMode::OptIn => self.caching,
+            TrackingMode::OptOut => !self.caching,
+            TrackingMode::Broadcast => false,
+        }
+    }
+
+    /// Whether invalidations are lost since the client that they went to is gone.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Heap bytes, about.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.prefixes.iter().map(|prefix| prefix.len() + size_of::<Box<[u8]>>()).sum::<usize>()
+    }
+}
+
 /// A client's state.
 pub struct Session {
     /// The client's number, never used twice.
@@ -97,7 +150,8 @@ pub struct Session {
     pub resp: Resp,
     /// Whether the client may run commands.
     pub authenticated: bool,
-    /// The client listens to channels or to other clients' commands, or is restricted: its own take the long way.
+    /// The client listens to channels or to other clients' commands, tracks keys, or is restricted: its own commands take
+    /// the long way.
     pub is_special: bool,
     /// The client's user may not do everything: each command is checked.
     pub is_restricted: bool,
@@ -136,6 +190,8 @@ pub struct Session {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// `MONITOR`.
     pub is_monitor: bool,
+    /// `CLIENT TRACKING`.
+    pub tracking: Option<Box<Tracking>>,
 }
 
 impl Session {
@@ -147,7 +203,10 @@ impl Session {
 
     /// Works out `is_special` anew.
     pub fn settle_special(&mut self) {
-        self.is_special = self.is_restricted || self.subscriptions.is_some() || self.is_monitor;
+        self.is_special = self.is_restricted
+            || self.subscriptions.is_some()
+            || self.is_monitor
+            || self.tracking.is_some();
     }
 
     /// A fresh session.
@@ -176,6 +235,7 @@ impl Session {
             capa_redirect: false,
             subscriptions: None,
             is_monitor: false,
+            tracking: None,
         }
     }
 }

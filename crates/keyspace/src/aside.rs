@@ -23,7 +23,7 @@ use structures::object::Object;
 use crate::Keyspace;
 use crate::evict::Access;
 use crate::key::Key;
-use crate::notify::Event;
+use crate::notify::Note;
 use crate::shard::{Locked, Shard};
 use crate::space::{Local, Space, Ttl};
 use crate::watch::Dirty;
@@ -117,7 +117,7 @@ pub struct Made {
     /// Changes as the body counted them.
     count: u64,
     effects: Effects,
-    events: Vec<Event>,
+    events: Vec<Note>,
 }
 
 impl Made {

@@ -17,6 +17,7 @@ pub mod snapshot;
 pub mod space;
 #[cfg(test)]
 mod testing;
+pub mod track;
 pub mod watch;
 
 pub use key::{Key, KeyHasher, Sharding, slot_of};

@@ -7,6 +7,7 @@
 //! Names and classes of events: <https://valkey.io/topics/notifications/>.
 
 use crate::space::Space;
+use crate::track::Changed;
 
 /// A class of events: the bit of its letter in `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +56,30 @@ pub struct Event {
     pub key: Box<[u8]>,
 }
 
+/// Something to be told, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// To those who listen to events.
+    Event(Event),
+    /// To clients that have read a key (see `crate::track`).
+    Changed(Changed),
+    /// To all clients that track keys: all keys are gone.
+    Flushed,
+}
+
+impl Note {
+    /// The event, if it is one.
+    pub fn event(&self) -> Option<&Event> {
+        if let Note::Event(event) = self { Some(event) } else { None }
+    }
+}
+
 /// Events of the unit under way; one list per thread, used again and again.
 #[derive(Debug, Default)]
 pub struct Events {
     /// Bits of the classes that are noted, and of where they go.
     mask: u32,
-    noted: Vec<Event>,
+    noted: Vec<Note>,
 }
 
 impl Events {
@@ -88,24 +107,43 @@ impl Events {
     }
 
     /// Takes what was noted, oldest first.
-    pub fn take(&mut self) -> Vec<Event> {
+    pub fn take(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.noted)
     }
 
     /// Adds events of another list behind those noted.
-    pub fn extend(&mut self, events: Vec<Event>) {
-        self.noted.extend(events);
+    pub fn extend(&mut self, notes: Vec<Note>) {
+        self.noted.extend(notes);
+    }
+
+    /// Adds something that is told whatever the mask.
+    pub fn add(&mut self, note: Note) {
+        self.noted.push(note);
+    }
+
+    /// How much was noted.
+    pub(crate) fn len(&self) -> usize {
+        self.noted.len()
+    }
+
+    /// Says of what was noted from `from` on that no client did it.
+    pub(crate) fn disown(&mut self, from: usize) {
+        for note in &mut self.noted[from..] {
+            if let Note::Changed(changed) = note {
+                changed.on_its_own = true;
+            }
+        }
     }
 
     /// Forgets the misses: the body that noted them is run again.
     pub fn forget_misses(&mut self) {
-        self.noted.retain(|event| event.class != Class::KEY_MISS);
+        self.noted.retain(|note| note.event().is_none_or(|event| event.class != Class::KEY_MISS));
     }
 
     #[cold]
     #[inline(never)]
     fn note(&mut self, class: Class, name: &'static str, db: u16, key: &[u8]) {
-        self.noted.push(Event { class, name, db, key: key.into() });
+        self.noted.push(Note::Event(Event { class, name, db, key: key.into() }));
     }
 }
 
@@ -142,7 +180,7 @@ mod tests {
             events.note(class, name, 3, b"k");
         }
         events.forget_misses();
-        let names: Vec<&str> = events.take().iter().map(|event| event.name).collect();
+        let names: Vec<&str> = events.take().iter().filter_map(Note::event).map(|event| event.name).collect();
         assert_eq!(names, ["expired", "set"]);
         assert!(events.is_empty());
     }

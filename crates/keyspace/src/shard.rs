@@ -12,6 +12,7 @@ use crate::blocked::{Blocked, Queues};
 use crate::evict::S3Fifo;
 use crate::key::{Key, KeyHasher};
 use crate::snapshot::SnapshotState;
+use crate::track::{Tracked, TrackedCounts};
 use crate::watch::Watches;
 
 /// The keys of one hash range or slot, in all databases. Database 0 comes first: see `structures::table::Table`.
@@ -35,6 +36,7 @@ pub struct Shard {
 #[derive(Default)]
 pub(crate) struct Cold {
     pub(crate) watches: Watches,
+    pub(crate) tracked: Tracked,
     pub(crate) queues: Queues,
     pub(crate) snapshot: SnapshotState,
     pub(crate) expire_cursor: WalkCursor,
@@ -148,8 +150,11 @@ pub struct Keyspace {
     physical: Box<[AtomicU8]>,
     /// Snapshot epoch, full width; entries carry its low two bits.
     pub(crate) epoch: AtomicU64,
-    /// Whether any client watches keys: lets a write skip the look into the shard's watches.
+    /// Whether any client watches or tracks keys: lets a write skip the look into the shard's watches. One for each
+    /// watch, each remembered key, each client that wants to hear of all keys with some beginning.
     pub watchers: AtomicI64,
+    /// Keys that clients have read and want to hear of.
+    pub tracked: TrackedCounts,
     /// Clients that wait for keys.
     pub blocked: Blocked,
     /// Where commands that were set aside run.
@@ -172,6 +177,7 @@ impl Keyspace {
             physical: (0..databases).map(|n| AtomicU8::new(n as u8)).collect(),
             epoch: AtomicU64::new(0),
             watchers: AtomicI64::new(0),
+            tracked: TrackedCounts::default(),
             blocked: Blocked::default(),
             aside: OnceLock::new(),
         }

@@ -17,6 +17,7 @@ use crate::evict::Access;
 use crate::key::Key;
 use crate::notify::{Class, Events};
 use crate::shard::{Keyspace, Locked, Shard};
+use crate::track::Broadcasts;
 
 /// What a write does to the key's TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub struct Local {
     pub places: PlaceCache,
     /// What happened to keys in the unit under way, for clients that want to hear of it.
     pub events: Events,
+    /// Changed keys that clients want to hear of by how they begin.
+    pub broadcasts: Broadcasts,
     /// Messages wait for clients of this thread.
     pub has_posts: bool,
     /// Keys that the unit under way made ready for clients that wait for them, oldest first.
@@ -172,6 +175,7 @@ impl Local {
             places: PlaceCache::default(),
             ready: Vec::new(),
             events: Events::default(),
+            broadcasts: Broadcasts::default(),
             has_posts: false,
             counters: SpaceCounters::default(),
             garbage: Vec::new(),
@@ -333,7 +337,9 @@ impl<'a> Space<'a> {
     /// Removes a key because its TTL passed or memory is short, logs it and tells those who want to hear of it. Also for
     /// the cycles of `expire` and `evict`.
     pub(crate) fn drop_key(&mut self, key: Key<'_>, slot: Slot, class: Class, event: &'static str) {
+        let noted = self.local.events.len();
         self.remove_slot(key, slot);
+        self.local.events.disown(noted);
         self.notify(class, event, key.bytes);
         let db = u32::from(self.db);
         self.local.effects.push(db, &[b"UNLINK", key.bytes]);
@@ -408,12 +414,10 @@ impl<'a> Space<'a> {
 
     #[inline(always)]
     fn touch_watchers(&mut self, key: Key<'_>, exists: bool) {
-        let db = self.db;
         let watched = self.keyspace.watchers.load(Ordering::Relaxed) > 0;
-        let shard = self.shard(key.shard);
-        shard.version += 1;
-        if watched && let Some(cold) = &mut shard.cold {
-            cold.watches.touch(db, key.bytes, exists);
+        self.shard(key.shard).version += 1;
+        if watched {
+            self.tell_watchers(key, exists);
         }
     }
 
@@ -798,6 +802,7 @@ impl<'a> Space<'a> {
         let was_at_ms = hash.next_expiry_at_ms();
         let gone = hash.take_expired(now_ms, want);
         let (at_ms, is_empty) = (hash.next_expiry_at_ms(), hash.is_empty());
+        let noted = self.local.events.len();
         if !gone.is_empty() {
             self.local.counters.expired_fields += gone.len() as u64;
             let words = [&b"HDEL"[..], key.bytes].into_iter().chain(gone.iter().map(|field| &field[..]));
@@ -811,6 +816,7 @@ impl<'a> Space<'a> {
             self.remove_uncounted(key, slot);
             self.notify(Class::GENERIC, "del", key.bytes);
         }
+        self.local.events.disown(noted);
         gone.len()
     }
 

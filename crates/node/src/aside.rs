@@ -25,6 +25,7 @@ use crate::mailbox::Mail;
 use crate::node::Node;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
+use crate::tracking::By;
 
 /// Times that a command is worked out aside before it runs under its locks, since others change its keys all the time.
 const TRIES: u32 = 3;
@@ -220,7 +221,7 @@ pub fn place(
     let mut space =
         Space::new(&node.keyspace, &mut state.local, locked, request.db, moment.now_ms, moment.access);
     let is_placed = space.install(made);
-    commit(node, space.local, moment);
+    commit(node, space.local, moment, By::client(request.client));
     let locked = space.into_locked();
     if is_placed {
         drop(serve(node, state, moment, locked));
@@ -267,13 +268,14 @@ fn run_locked(
     let ThreadState { local, rng, .. } = &mut *state;
     let space = Space::new(&node.keyspace, local, locked, request.db, moment.now_ms, moment.access);
     let (mut answer, mut locked) = run(node, request, moment, space, rng);
-    commit(node, &mut state.local, moment);
+    commit(node, &mut state.local, moment, By::client(request.client));
     let slot = state.clients.slot_of(request.token);
     if let Ok(Rest::Wait(wait)) = &answer.rest
         && let Some(mut client) = slot.and_then(|slot| state.clients.take(slot))
     {
         let args = request.args.as_args();
         locked = blocked::hold(node, state, request.number, &args, wait, moment, locked, &mut client);
+        client.write_pushes();
         state.clients.put_back(client.token as u32, client);
         drop(serve(node, state, moment, locked));
         return Placed::Again;

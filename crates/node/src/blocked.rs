@@ -9,6 +9,7 @@
 //! `ThreadState::unserved` for the end of the tick.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use commands::args::OwnedArgs;
 use commands::table::{Continuation, Job, Wait};
@@ -37,6 +38,10 @@ pub struct Request {
     user: Arc<acl::User>,
     /// The generation of `user`.
     access_generation: u64,
+    /// The client tracks the keys that this command reads.
+    tracks: bool,
+    /// Posts that its thread had been left when somebody began to serve it; `u64::MAX` before.
+    served_after: AtomicU64,
     /// Its arguments.
     pub args: OwnedArgs,
 }
@@ -55,6 +60,12 @@ pub struct Blocked {
 }
 
 impl Blocked {
+    /// Whether the reply, wherever it is, was made before the `number`th post of the client's thread was left.
+    pub fn is_served_before(&self, number: u64) -> bool {
+        let after = request(&self.ticket).served_after.load(Ordering::Acquire);
+        !self.ticket.is_waiting() && (after == u64::MAX || number >= after)
+    }
+
     /// Heap bytes behind it.
     pub fn memory_bytes(&self) -> usize {
         self.ticket.memory_bytes() + size_of::<Request>() + request(&self.ticket).args.memory_bytes()
@@ -175,6 +186,8 @@ pub fn hold(
         no_touch: client.session.no_touch,
         user: client.meta.user.clone(),
         access_generation: node.access.generation(),
+        tracks: client.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers()),
+        served_after: AtomicU64::new(u64::MAX),
         args: owned,
     };
     let db = client.session.db;
@@ -265,6 +278,9 @@ fn serve_client(
     let request = request(ticket);
     let command = node.registry.get(request.command);
     let began = tsc();
+    if request.tracks {
+        request.served_after.store(node.threads[request.thread].posts.count(), Ordering::Release);
+    }
     let mut out = Vec::new();
     if let Err(denial) = may_run(node, request, ticket.db) {
         return tell(
@@ -343,6 +359,7 @@ fn run(
     let mut session = Session::new(request.client, true);
     (session.db, session.resp, session.no_touch) = (ticket.db, request.resp, request.no_touch);
     session.at_once = true;
+    session.tracking = request.tracks.then(Box::default);
     let args = request.args.as_args();
     let ThreadState { local, rng, .. } = state;
     let before = (local.counters.changes, local.counters.expired_keys, local.effects.len());
@@ -452,6 +469,7 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
         _ => dispatch::Done::Waits,
     };
     dispatch::finish_reply(&mut client, reply_from, done);
+    client.end_pushes();
     state.clients.put_back(slot, client);
     Some(slot)
 }

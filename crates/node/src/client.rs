@@ -115,6 +115,8 @@ pub struct Meta {
     pub killed: bool,
     /// `CLIENT IMPORT-SOURCE`.
     pub is_import_source: bool,
+    /// It gets, or got, invalidations for other clients: it stays on its thread.
+    pub is_redirect_target: bool,
     /// Since when the output passes the soft limit, Unix ms.
     pub soft_limit_at_ms: Option<i64>,
 }
@@ -127,9 +129,14 @@ impl Client {
 
     /// Once the reply under way is whole: writes the messages that came meanwhile.
     pub fn end_pushes(&mut self) {
-        if matches!(self.waiting, Waiting::No)
-            && let Some(pushes) = self.session.pushes.take()
-        {
+        if matches!(self.waiting, Waiting::No) {
+            self.write_pushes();
+        }
+    }
+
+    /// Writes the messages that had to wait.
+    pub fn write_pushes(&mut self) {
+        if let Some(pushes) = self.session.pushes.take() {
             self.out.extend_from_slice(&pushes);
         }
     }
@@ -141,6 +148,7 @@ impl Client {
             + self.out.capacity()
             + self.session.multi.as_ref().map_or(0, |m| m.queue.iter().map(|(_, a)| a.memory_bytes()).sum())
             + self.session.subscriptions.as_ref().map_or(0, |subscribed| subscribed.memory_bytes())
+            + self.session.tracking.as_ref().map_or(0, |tracking| tracking.memory_bytes())
             + if let Waiting::Blocked(blocked) = &self.waiting { blocked.memory_bytes() } else { 0 }
     }
 }
@@ -187,6 +195,14 @@ impl Clients {
         let slot = token as u32;
         let held = self.slots.get(slot as usize)?;
         (u64::from(held.generation) == token >> 32 && held.client.is_some()).then_some(slot)
+    }
+
+    /// Whether the client of a token was taken out and will be put back.
+    pub fn is_away(&self, token: u64) -> bool {
+        let slot = token as u32;
+        let held = self.slots.get(slot as usize);
+        held.is_some_and(|held| u64::from(held.generation) == token >> 32 && held.client.is_none())
+            && !self.free.contains(&slot)
     }
 
     /// The client in a slot.

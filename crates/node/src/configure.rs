@@ -22,7 +22,7 @@ rows! {
     SLOW_LEN = "commandlog-slow-execution-max-len"; REQUEST_LEN = "commandlog-large-request-max-len";
     REPLY_LEN = "commandlog-large-reply-max-len"; THRESHOLD = "latency-monitor-threshold";
     KEY_EVENTS = "notify-keyspace-events"; LAZY_FLUSH = "lazyfree-lazy-user-flush"; ACL_LOG = "acllog-max-len";
-    ACL_CHANNELS = "acl-pubsub-default"; LOGLEVEL = "loglevel";
+    TRACKED_KEYS = "tracking-table-max-keys"; ACL_CHANNELS = "acl-pubsub-default"; LOGLEVEL = "loglevel";
     LOGFILE = "logfile"; HASH_ENTRIES = "hash-max-listpack-entries"; HASH_VALUE = "hash-max-listpack-value";
     LIST_SIZE = "list-max-listpack-size"; SET_INTSET = "set-max-intset-entries";
     SET_ENTRIES = "set-max-listpack-entries"; SET_VALUE = "set-max-listpack-value";
@@ -59,6 +59,7 @@ pub fn apply(parameters: &Parameters, settings: &Settings) {
     }
     settings.latency_threshold_ms.store(p.get_int(THRESHOLD) as u64, Relaxed);
     settings.keyspace_events.store(p.get_flags(KEY_EVENTS), Relaxed);
+    settings.tracking_max_keys.store(p.get_int(TRACKED_KEYS) as u64, Relaxed);
     settings.lazy_user_flush.store(p.get_bool(LAZY_FLUSH), Relaxed);
     for (class, limit) in p.output_buffer_limits().iter().enumerate() {
         let limit = OutputLimit {

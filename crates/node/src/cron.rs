@@ -8,6 +8,7 @@ use crate::dispatch::{Moment, commit};
 use crate::node::{Node, used_memory_bytes};
 use crate::pause::Paused;
 use crate::state::ThreadState;
+use crate::tracking::By;
 
 /// Share of a processor below which a thread is so idle that memory may be given back.
 const QUIET_SHARE: f64 = 0.1;
@@ -60,6 +61,9 @@ pub fn run(
             client.input = Vec::new();
         }
     }
+    if crate::tracking::is_full(node) {
+        crate::tracking::make_room(node, state, moment);
+    }
     state.stats.sample(moment.now_ms);
     if thread == 0 {
         if ticks % hz == 0 {
@@ -97,7 +101,7 @@ fn expire(node: &'static Node, state: &mut ThreadState, moment: &Moment, thread:
         threads,
         moment.now_ms,
         || mono_ns() - started > budget_ns,
-        |local| commit(node, local, moment),
+        |local| commit(node, local, moment, By::NOBODY),
     );
     local.collect_garbage();
     let spent = mono_ns() - started;

@@ -7,6 +7,7 @@ use commands::facts::{Flags, KeyShape, keys_of};
 use commands::session::ReplyMode;
 use commands::table::{Log, Nothing};
 use commands::{Args, CommandError, CommandResult, Ctx, Outcome, Session};
+use keyspace::notify::Note;
 use keyspace::{Key, Locked, Space};
 use smallvec::SmallVec;
 use wire::resp::ReplyWriter;
@@ -18,6 +19,7 @@ use crate::node::Node;
 use crate::pause::Paused;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
+use crate::tracking::By;
 
 use account::finish_clock;
 pub use account::{account, account_in_unit, finish_reply, write_error};
@@ -134,8 +136,8 @@ pub fn places<'k>(node: &'static Node, command: &Command, args: &Args<'k>) -> Pl
 
 /// Sends the unit's effects to the log, and what happened to keys to whoever listens, while the shards are still held.
 #[inline(always)]
-pub fn commit(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) {
-    publish_events(node, local, moment);
+pub fn commit(node: &Node, local: &mut keyspace::space::Local, moment: &Moment, by: By) {
+    publish_events(node, local, moment, by);
     if local.log.is_some() && !local.effects.is_empty() {
         crate::effects::commit(node, local, moment.now_ms);
     } else {
@@ -143,12 +145,26 @@ pub fn commit(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) 
     }
 }
 
-/// Publishes what has happened to keys so far.
+/// Publishes what has happened to keys so far, by what a client did or on its own.
 #[inline(always)]
-pub fn publish_events(node: &Node, local: &mut keyspace::space::Local, moment: &Moment) {
+pub fn publish_events(node: &Node, local: &mut keyspace::space::Local, moment: &Moment, by: By) {
     if !local.events.is_empty() {
-        let (mask, events) = (local.events.mask(), local.events.take());
-        crate::pubsub::publish_events(node, &mut local.has_posts, moment.thread, mask, &events);
+        publish_notes(node, local, moment, by);
+    }
+}
+
+/// Events to those who listen, changed keys to those who track them, in one order.
+#[cold]
+fn publish_notes(node: &Node, local: &mut keyspace::space::Local, moment: &Moment, by: By) {
+    let (mask, notes) = (local.events.mask(), local.events.take());
+    for notes in notes.chunk_by(|a, b| a.event().is_some() == b.event().is_some()) {
+        let thread = moment.thread;
+        if notes[0].event().is_some() {
+            let events = notes.iter().filter_map(Note::event);
+            crate::pubsub::publish_events(node, &mut local.has_posts, thread, mask, events);
+        } else {
+            crate::tracking::publish(node, local, thread, by, notes.iter());
+        }
     }
 }
 
@@ -228,7 +244,7 @@ fn run_plain(
         // It is run again from its beginning.
         ctx.space.local.events.forget_misses();
     }
-    commit(node, ctx.space.local, moment);
+    commit(node, ctx.space.local, moment, By::session(ctx.session));
     result
 }
 
@@ -247,12 +263,17 @@ fn run_command_slow(
     client: &mut Client,
 ) -> Done {
     let command = node.registry.get(number);
-    let reply_from = client.out.len();
     client.meta.last_command = number;
     if client.session.reply_mode == ReplyMode::SkipNext {
         client.session.reply_mode = ReplyMode::Skipping;
     }
-    let result = match gates(node, state, client, command, args, moment) {
+    let passed = gates(node, state, client, command, args, moment);
+    if state.local.has_posts {
+        // What had to go for the command went before it: so the client hears of it.
+        deliver_before(node, state, moment, client);
+    }
+    let reply_from = client.out.len();
+    let result = match passed {
         Err(error) => {
             if let Some(multi) = &mut client.session.multi {
                 multi.abort();
@@ -273,7 +294,20 @@ fn run_command_slow(
             execute(node, state, slot, number, args, first_key, moment, gated, client).map_err(|e| (e, false))
         }
     };
-    settle(node, state, number, args, moment, client, reply_from, result)
+    let done = settle(node, state, number, args, moment, client, reply_from, result);
+    if client.session.tracking.is_some() && !matches!(done, Done::Busy(_) | Done::NeedsGate) {
+        crate::tracking::end_command(&mut client.session, command.facts.name);
+    }
+    done
+}
+
+/// Writes what was posted to this thread before a command of a client.
+#[cold]
+fn deliver_before(node: &'static Node, state: &mut ThreadState, moment: &Moment, client: &mut Client) {
+    let ThreadState { listeners, clients, .. } = state;
+    let Client { token, session, out, .. } = client;
+    let mut asking = crate::pubsub::Asking { token: *token, session, out };
+    crate::pubsub::deliver(node, moment.thread, listeners, clients, Some(&mut asking));
 }
 
 /// After the body: errors become replies, waiting commands wait, the rest is accounted for.
@@ -535,11 +569,15 @@ pub fn end_body(
         // It is run again from its beginning.
         ctx.space.local.events.forget_misses();
     }
+    if ctx.session.tracking.is_some() {
+        crate::tracking::remember(node, command, args, &result, &mut ctx);
+    }
+    let by = By::session(ctx.session);
     if in_unit {
         // No later than the messages of commands that follow.
-        publish_events(node, ctx.space.local, moment);
+        publish_events(node, ctx.space.local, moment, by);
     } else {
-        commit(node, ctx.space.local, moment);
+        commit(node, ctx.space.local, moment, by);
     }
     (result, ctx.space.into_locked())
 }
@@ -572,7 +610,7 @@ pub fn run_slice(node: &'static Node, state: &mut ThreadState, moment: &Moment, 
         first_key: None,
     };
     let result = slice(&mut ctx);
-    commit(node, ctx.space.local, moment);
+    commit(node, ctx.space.local, moment, By::session(ctx.session));
     drop(ctx);
     client.sliced_bytes += client.out.len() - reply_from;
     let done = match result {

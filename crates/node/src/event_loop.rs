@@ -31,6 +31,7 @@ use crate::node::Node;
 use crate::pause::Paused;
 use crate::pubsub;
 use crate::state::ThreadState;
+use crate::tracking;
 use batch::Pending;
 pub use busy::serve_while_busy;
 
@@ -174,7 +175,9 @@ impl IoThread {
             self.has_unserved = !state.unserved.is_empty() || !state.local.ready.is_empty();
             self.has_prepared = !state.prepared.is_empty();
             self.has_undrained = state.local.heap.has_undrained();
-            self.has_posts = state.local.has_posts;
+            self.has_posts = state.local.has_posts
+                || !state.local.broadcasts.changed.is_empty()
+                || !state.listeners.unsettled.is_empty();
             drop(state);
             node.gate.leave(self.index);
             crate::effects::merge(node);
@@ -378,6 +381,7 @@ impl IoThread {
 
     /// Writes messages for this thread's listeners.
     fn deliver(&mut self, state: &mut ThreadState) {
+        tracking::broadcast(self.node, &mut state.local, self.index);
         pubsub::deliver_all(self.node, state, self.index);
         let mut touched = std::mem::take(&mut state.listeners.touched);
         for slot in touched.drain(..) {
@@ -410,6 +414,10 @@ impl IoThread {
         if client.session.is_special {
             let token = client.token;
             pubsub::end_all(self.node, self.index, &mut state.listeners, token, &mut client.session);
+            tracking::end(self.node, &mut client.session);
+        }
+        if client.meta.is_redirect_target {
+            self.node.tracking.target_is_gone(client.session.id);
         }
         blocked::abandon(self.node, state, moment, &mut client);
         self.node.connections.fetch_sub(1, Ordering::Relaxed);

@@ -31,6 +31,7 @@ pub mod startup;
 pub mod state;
 pub mod stats;
 pub mod threads;
+pub mod tracking;
 pub mod worker;
 
 pub use node::Node;

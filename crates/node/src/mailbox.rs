@@ -83,6 +83,16 @@ impl Mailbox {
         self.shard_free.load(Ordering::Relaxed) && self.shard_free.swap(false, Ordering::AcqRel)
     }
 
+    /// A connection that is on its way to this thread.
+    pub fn with_moved<R>(&self, id: u64, work: impl FnOnce(&mut crate::client::Client) -> R) -> Option<R> {
+        let mut letters = self.letters.lock().unwrap_or_else(|e| e.into_inner());
+        let client = letters.iter_mut().find_map(|mail| match mail {
+            Mail::Moved(client) if client.session.id == id => Some(client),
+            _ => None,
+        });
+        client.map(|client| work(client))
+    }
+
     /// All messages, oldest first.
     pub fn take(&self) -> Vec<Mail> {
         if !self.waiting.load(Ordering::Acquire) {

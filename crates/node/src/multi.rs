@@ -19,6 +19,7 @@ use crate::dispatch::{Moment, commit, places, run_body};
 use crate::node::Node;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
+use crate::tracking::By;
 
 /// Commands that run between MULTI and EXEC instead of being queued.
 pub fn runs_at_once(command: &Command) -> bool {
@@ -197,7 +198,7 @@ pub fn exec(
         }
         locked = space.into_locked();
         if dirty {
-            commit(node, &mut state.local, moment);
+            commit(node, &mut state.local, moment, By::session(&client.session));
             ReplyWriter::new(&mut client.out, client.session.resp).null_array();
             return Ok(Outcome::Done);
         }
@@ -221,7 +222,7 @@ pub fn exec(
     if let Some(pushes) = client.session.pushes.take() {
         client.out.extend_from_slice(&pushes);
     }
-    commit(node, &mut state.local, &moment);
+    commit(node, &mut state.local, &moment, By::session(&client.session));
     if let Some(held) = locked.take_if(|_| !state.local.ready.is_empty()) {
         locked = Some(blocked::serve(node, state, &moment, held));
     }

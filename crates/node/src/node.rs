@@ -88,6 +88,8 @@ pub struct Node {
     pub pause: crate::pause::Pause,
     /// Channels and who listens to them.
     pub pubsub: crate::pubsub::PubSub,
+    /// Clients that track keys.
+    pub tracking: crate::tracking::Tracking,
     /// Background work.
     pub workers: Workers,
     /// Scripts and libraries of functions.

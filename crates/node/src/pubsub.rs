@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use commands::Session;
+use commands::session::ReplyMode;
 use keyspace::notify::{BY_EVENT, BY_KEY, Event};
 use smallvec::SmallVec;
 use wire::resp::{ReplyWriter, Resp};
@@ -20,6 +21,7 @@ use wire::resp::{ReplyWriter, Resp};
 use crate::client::{Client, Clients, Waiting};
 use crate::node::Node;
 use crate::state::ThreadState;
+use crate::tracking::Invalidation;
 
 /// Bytes of messages that wait in a thread's letter box before publishers wait for it.
 const POSTED_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -65,6 +67,8 @@ pub enum Post {
     },
     /// A line for clients that watch commands, as a simple string.
     Monitor(Arc<[u8]>),
+    /// For one client: keys of which it, or a client on whose behalf it listens, has copies have changed.
+    Invalidation(Invalidation),
 }
 
 impl Post {
@@ -72,6 +76,7 @@ impl Post {
         match self {
             Post::Message { tail, .. } => tail.len() + size_of::<Post>(),
             Post::Monitor(line) => line.len() + size_of::<Post>(),
+            Post::Invalidation(invalidation) => invalidation.bytes() + size_of::<Post>(),
         }
     }
 }
@@ -80,6 +85,8 @@ impl Post {
 struct Posted {
     posts: Vec<Post>,
     bytes: usize,
+    /// How many were taken before those.
+    taken: u64,
 }
 
 /// A thread's letter box for posts.
@@ -87,6 +94,9 @@ struct Posted {
 pub struct PostBox {
     posted: Mutex<Posted>,
     waiting: AtomicBool,
+    /// What the thread leaves for others, or itself, once the command under way has ended.
+    late: Mutex<Vec<(usize, Post)>>,
+    has_late: AtomicBool,
 }
 
 impl PostBox {
@@ -99,13 +109,38 @@ impl PostBox {
         posted.posts.len() == 1
     }
 
-    fn take(&self) -> Vec<Post> {
+    /// All posts, and how many were taken before.
+    fn take(&self) -> (u64, Vec<Post>) {
         if !self.waiting.load(Ordering::Acquire) {
-            return Vec::new();
+            return (0, Vec::new());
         }
         let mut posted = self.posted.lock().unwrap_or_else(|e| e.into_inner());
         self.waiting.store(false, Ordering::Relaxed);
-        std::mem::take(&mut *posted).posts
+        let posts = std::mem::take(&mut posted.posts);
+        let before = posted.taken;
+        posted.taken += posts.len() as u64;
+        posted.bytes = 0;
+        (before, posts)
+    }
+
+    /// How many posts were left so far.
+    pub fn count(&self) -> u64 {
+        let posted = self.posted.lock().unwrap_or_else(|e| e.into_inner());
+        posted.taken + posted.posts.len() as u64
+    }
+
+    /// Keeps a post for thread `to` until the command that this thread runs has ended, and all it posted.
+    pub fn leave_late(&self, to: usize, post: Post) {
+        self.late.lock().unwrap_or_else(|e| e.into_inner()).push((to, post));
+        self.has_late.store(true, Ordering::Relaxed);
+    }
+
+    fn take_late(&self) -> Vec<(usize, Post)> {
+        if !self.has_late.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        self.has_late.store(false, Ordering::Relaxed);
+        std::mem::take(&mut self.late.lock().unwrap_or_else(|e| e.into_inner()))
     }
 
     fn is_full(&self) -> bool {
@@ -190,6 +225,10 @@ pub struct Listeners {
     monitors: Vec<u64>,
     /// Clients that got something, by slot.
     pub touched: Vec<u32>,
+    /// Posts for clients whose command was under way elsewhere on the stack.
+    kept: Vec<(u64, Post)>,
+    /// Clients with pushes that wait until it is clear what becomes of a command that waits for keys.
+    pub unsettled: Vec<u64>,
 }
 
 /// A client whose command is under way: it is not among its thread's other clients.
@@ -203,7 +242,7 @@ pub struct Asking<'a> {
 }
 
 /// Leaves a post for a thread. Under the table's lock, so that all threads have one order.
-fn leave(node: &Node, to: usize, from: usize, post: Post) {
+pub fn leave(node: &Node, to: usize, from: usize, post: Post) {
     if node.threads[to].posts.leave(post) && to != from {
         node.threads[to].mailbox.waker().wake();
     }
@@ -231,7 +270,13 @@ pub fn publish(
 /// Publishes what happened to keys, as `mask` says: to the keys' channels, to the events', or both. In one go, so that
 /// nobody's messages come between.
 #[cold]
-pub fn publish_events(node: &Node, has_own: &mut bool, thread: usize, mask: u32, events: &[Event]) {
+pub fn publish_events<'e>(
+    node: &Node,
+    has_own: &mut bool,
+    thread: usize,
+    mask: u32,
+    events: impl Iterator<Item = &'e Event>,
+) {
     let table = node.pubsub.table();
     if table.len(Kind::Channel) + table.len(Kind::Pattern) == 0 {
         return;
@@ -320,65 +365,152 @@ pub fn deliver(
     clients: &mut Clients,
     mut asking: Option<&mut Asking<'_>>,
 ) {
-    for post in node.threads[thread].posts.take() {
-        let Listeners { kinds, monitors, touched, .. } = &mut *own;
-        let mut to = |token: u64, write: &dyn Fn(&mut Vec<u8>, Resp)| {
-            if let Some(asking) = asking.as_deref_mut().filter(|asking| asking.token == token) {
-                let resp = asking.session.resp;
-                if asking.session.executing.is_some() {
-                    return write(asking.session.pushes.get_or_insert_default(), resp);
-                }
-                return write(asking.out, resp);
+    for (token, post) in std::mem::take(&mut own.kept) {
+        deliver_one(node, thread, own, clients, &mut asking, &post, 0, Some(token));
+    }
+    loop {
+        let (before, posts) = node.threads[thread].posts.take();
+        if posts.is_empty() {
+            return;
+        }
+        for (number, post) in (before..).zip(&posts) {
+            deliver_one(node, thread, own, clients, &mut asking, post, number, None);
+        }
+    }
+}
+
+/// Writes one post, the thread's `number`th, to those it is for, or only to one of them.
+#[allow(clippy::too_many_arguments)]
+fn deliver_one(
+    node: &Node,
+    thread: usize,
+    own: &mut Listeners,
+    clients: &mut Clients,
+    asking: &mut Option<&mut Asking<'_>>,
+    post: &Post,
+    number: u64,
+    only: Option<u64>,
+) {
+    let Listeners { kinds, monitors, touched, kept, unsettled } = own;
+    let mut to = |token: u64, write: &dyn Fn(&mut Vec<u8>, &Session)| {
+        if only.is_some_and(|only| only != token) {
+            return true;
+        }
+        if let Some(asking) = asking.as_deref_mut().filter(|asking| asking.token == token) {
+            let held_back = asking.session.executing.is_some() || asking.session.reply_mode != ReplyMode::On;
+            if held_back {
+                write_later(asking.session, write);
+            } else {
+                write(asking.out, asking.session);
             }
-            let Some(slot) = clients.slot_of(token) else { return };
-            let Some(client) = clients.get_mut(slot) else { return };
-            if write_push(client, write) {
-                touched.push(slot);
+            return true;
+        }
+        let Some(slot) = clients.slot_of(token) else {
+            let is_away = clients.is_away(token);
+            if is_away {
+                kept.push((token, post.clone()));
             }
+            return is_away;
         };
-        match post {
-            Post::Monitor(line) => {
-                for &token in monitors.iter() {
-                    to(token, &|out, _| out.extend_from_slice(&line));
-                }
+        let Some(client) = clients.get_mut(slot) else { return false };
+        let number = matches!(post, Post::Invalidation(_)).then_some(number);
+        match write_push(client, number, write) {
+            Push::Written => touched.push(slot),
+            Push::Unsettled => unsettled.push(token),
+            Push::Gone => return false,
+        }
+        true
+    };
+    match post {
+        Post::Monitor(line) => {
+            for &token in monitors.iter() {
+                to(token, &|out, _| out.extend_from_slice(line));
             }
-            Post::Message { kind, channel, tail, patterns } => {
-                for &token in kinds[kind as usize].get(&channel).into_iter().flatten() {
-                    to(token, &|out, resp| {
-                        ReplyWriter::new(out, resp).push(3);
-                        out.extend_from_slice(kind.word());
-                        out.extend_from_slice(&tail);
+        }
+        Post::Message { kind, channel, tail, patterns } => {
+            for &token in kinds[*kind as usize].get(channel).into_iter().flatten() {
+                to(token, &|out, session| {
+                    ReplyWriter::new(out, session.resp).push(3);
+                    out.extend_from_slice(kind.word());
+                    out.extend_from_slice(tail);
+                });
+            }
+            for pattern in patterns.iter().flat_map(|patterns| patterns.iter()) {
+                for &token in kinds[Kind::Pattern as usize].get(pattern).into_iter().flatten() {
+                    to(token, &|out, session| {
+                        let mut writer = ReplyWriter::new(out, session.resp);
+                        writer.push(4);
+                        writer.raw(Kind::Pattern.word());
+                        writer.bulk(pattern);
+                        writer.raw(tail);
                     });
                 }
-                for pattern in patterns.iter().flat_map(|patterns| patterns.iter()) {
-                    for &token in kinds[Kind::Pattern as usize].get(pattern).into_iter().flatten() {
-                        to(token, &|out, resp| {
-                            let mut writer = ReplyWriter::new(out, resp);
-                            writer.push(4);
-                            writer.raw(Kind::Pattern.word());
-                            writer.bulk(pattern);
-                            writer.raw(&tail);
-                        });
-                    }
-                }
+            }
+        }
+        Post::Invalidation(invalidation) => {
+            let reached = to(invalidation.to, &|out, session| invalidation.write(out, session));
+            if !reached {
+                crate::tracking::not_reached(node, thread, invalidation);
             }
         }
     }
 }
 
-/// Writes something between the replies of a client; behind the present one, if that comes in slices. `false` for
-/// clients that get nothing any more.
-fn write_push(client: &mut Client, write: &dyn Fn(&mut Vec<u8>, Resp)) -> bool {
+/// What became of a push.
+enum Push {
+    Written,
+    /// It waits until it is clear whether the client's command has been served.
+    Unsettled,
+    /// The client gets nothing any more.
+    Gone,
+}
+
+fn write_later(session: &mut Session, write: &dyn Fn(&mut Vec<u8>, &Session)) {
+    let mut pushes = session.pushes.take().unwrap_or_default();
+    write(&mut pushes, session);
+    session.pushes = Some(pushes);
+}
+
+/// Writes something between the replies of a client; behind the present one, if that comes in slices or is on its way
+/// from elsewhere. A post with a `number` may not overtake a reply that was made before it.
+fn write_push(client: &mut Client, number: Option<u64>, write: &dyn Fn(&mut Vec<u8>, &Session)) -> Push {
     if client.meta.killed || client.gone || client.session.close_after_reply {
-        return false;
+        return Push::Gone;
     }
-    let resp = client.session.resp;
-    if matches!(client.waiting, Waiting::Slices(_)) {
-        write(client.session.pushes.get_or_insert_default(), resp);
-    } else {
-        write(&mut client.out, resp);
+    match &client.waiting {
+        Waiting::Slices(_) | Waiting::Worker => {
+            write_later(&mut client.session, write);
+            Push::Written
+        }
+        Waiting::Blocked(blocked)
+            if number.is_some_and(|number| blocked.is_served_before(number))
+                || (client.session.pushes.is_some() && !blocked.ticket.is_waiting()) =>
+        {
+            write_later(&mut client.session, write);
+            Push::Unsettled
+        }
+        _ => {
+            client.write_pushes();
+            write(&mut client.out, &client.session);
+            Push::Written
+        }
     }
-    true
+}
+
+/// Writes the pushes of clients whose command was not served after all.
+fn settle_pushes(own: &mut Listeners, clients: &mut Clients) {
+    for token in std::mem::take(&mut own.unsettled) {
+        let Some(slot) = clients.slot_of(token) else { continue };
+        let Some(client) = clients.get_mut(slot) else { continue };
+        match &client.waiting {
+            Waiting::Blocked(blocked) if blocked.ticket.is_waiting() => {
+                client.write_pushes();
+                own.touched.push(slot);
+            }
+            Waiting::Blocked(_) => own.unsettled.push(token),
+            _ => {}
+        }
+    }
 }
 
 /// Begins (`true`) or ends a subscription of the asking client. Returns whether anything changed.
@@ -460,5 +592,11 @@ pub fn end_all(node: &Node, thread: usize, own: &mut Listeners, token: u64, sess
 /// Writes what was posted to this thread. After a command that posted something, and each tick.
 pub fn deliver_all(node: &Node, state: &mut ThreadState, thread: usize) {
     state.local.has_posts = false;
+    for (to, post) in node.threads[thread].posts.take_late() {
+        leave(node, to, thread, post);
+    }
     deliver(node, thread, &mut state.listeners, &mut state.clients, None);
+    if !state.listeners.unsettled.is_empty() {
+        settle_pushes(&mut state.listeners, &mut state.clients);
+    }
 }

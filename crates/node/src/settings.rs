@@ -69,6 +69,8 @@ pub struct Settings {
     pub latency_threshold_ms: AtomicU64,
     /// `notify-keyspace-events`: bits of its letters.
     pub keyspace_events: AtomicU32,
+    /// `tracking-table-max-keys`; 0 = no limit.
+    pub tracking_max_keys: AtomicU64,
     /// `lazyfree-lazy-user-flush`.
     pub lazy_user_flush: AtomicBool,
     /// DEBUG PAUSE-CRON.

@@ -148,6 +148,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         access,
         pause: Default::default(),
         pubsub: Default::default(),
+        tracking: Default::default(),
         workers: Workers::start()?,
         scripts: Default::default(),
         latency: Default::default(),

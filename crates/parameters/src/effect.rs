@@ -64,6 +64,7 @@ pub const ACTED_ON: &[&str] = &[
     "tcp-backlog",
     "tcp-keepalive",
     "timeout",
+    "tracking-table-max-keys",
     "unixsocket",
     "unixsocketperm",
     "zset-max-listpack-entries",

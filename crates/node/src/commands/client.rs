@@ -4,6 +4,7 @@
 //! PAUSE and UNPAUSE stop and start them, and so run under the gate; the rest concerns the asking connection alone.
 
 pub mod filter;
+mod tracking;
 pub mod view;
 
 use commands::facts::client as facts;
@@ -25,8 +26,10 @@ use view::View;
 
 /// The family's rows.
 pub const COMMANDS: &[NodeSpec] = &[
+    NodeSpec { facts: &facts::CLIENT_CACHING, gate: false, run: tracking::caching },
     NodeSpec { facts: &facts::CLIENT_CAPA, gate: false, run: capa },
     NodeSpec { facts: &facts::CLIENT_GETNAME, gate: false, run: getname },
+    NodeSpec { facts: &facts::CLIENT_GETREDIR, gate: false, run: tracking::getredir },
     NodeSpec { facts: &facts::CLIENT_HELP, gate: false, run: super::command::help },
     NodeSpec { facts: &facts::CLIENT_ID, gate: false, run: id },
     NodeSpec { facts: &facts::CLIENT_IMPORT_SOURCE, gate: false, run: import_source },
@@ -39,6 +42,8 @@ pub const COMMANDS: &[NodeSpec] = &[
     NodeSpec { facts: &facts::CLIENT_REPLY, gate: false, run: reply },
     NodeSpec { facts: &facts::CLIENT_SETINFO, gate: false, run: setinfo },
     NodeSpec { facts: &facts::CLIENT_SETNAME, gate: false, run: setname },
+    NodeSpec { facts: &facts::CLIENT_TRACKING, gate: true, run: tracking::tracking },
+    NodeSpec { facts: &facts::CLIENT_TRACKINGINFO, gate: false, run: tracking::trackinginfo },
     NodeSpec { facts: &facts::CLIENT_UNBLOCK, gate: true, run: unblock },
     NodeSpec { facts: &facts::CLIENT_UNPAUSE, gate: true, run: unpause },
 ];

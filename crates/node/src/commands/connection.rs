@@ -167,6 +167,9 @@ pub fn hello(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     }
     if let Some(resp) = asked.resp {
         session.resp = resp;
+        if session.tracking.is_some() {
+            ctx.node.tracking.speaks(session.id, resp);
+        }
     }
     let zone = ctx.node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_str(ZONE).to_vec();
     let reply = &mut ctx.data.reply;
@@ -210,6 +213,7 @@ pub fn reset(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
         }
     }
     crate::pubsub::end_all(ctx.node, ctx.thread, ctx.listeners, ctx.token, session);
+    crate::tracking::end(ctx.node, session);
     session.db = 0;
     session.resp = Resp::V2;
     let (user, authenticated) = ctx.node.access.for_new_client();

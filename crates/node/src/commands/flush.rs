@@ -62,6 +62,13 @@ fn free(ctx: &mut NodeCtx<'_>, keys: Detached, freeing: Freeing) -> CommandResul
     Ok(Outcome::Done)
 }
 
+/// All copies that clients have of keys are worthless: keys of all databases, as their names are what counts.
+fn forget_tracked(ctx: &mut NodeCtx<'_>) {
+    if ctx.node.tracking.clients() > 0 || ctx.node.keyspace.tracked.keys.load(Ordering::Relaxed) > 0 {
+        ctx.data.space.forget_tracked();
+    }
+}
+
 /// `FLUSHALL [ASYNC | SYNC]`. O(shards), and O(keys) to free them.
 pub fn flushall(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let freeing = freeing(ctx, args)?;
@@ -69,6 +76,7 @@ pub fn flushall(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     for physical in 1..ctx.node.keyspace.databases() {
         keys.extend(ctx.data.space.take_database(physical));
     }
+    forget_tracked(ctx);
     ctx.data.effect(&[b"FLUSHALL"]);
     free(ctx, keys, freeing)
 }
@@ -78,6 +86,7 @@ pub fn flushdb(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let freeing = freeing(ctx, args)?;
     let physical = ctx.data.space.physical();
     let keys = ctx.data.space.take_database(physical);
+    forget_tracked(ctx);
     ctx.data.effect(&[b"FLUSHDB"]);
     free(ctx, keys, freeing)
 }

@@ -15,6 +15,7 @@ use crate::node::{Node, used_memory_bytes};
 use crate::pause::Paused;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
+use crate::tracking::By;
 
 /// What a client that listens may run in RESP2, where messages cannot be told from replies.
 const ALLOWED_SUBSCRIBED: [&str; 9] = [
@@ -82,6 +83,9 @@ pub(super) fn gates(
             return Err(CommandError::OutOfMemory);
         }
     }
+    if crate::tracking::is_full(node) {
+        crate::tracking::make_room(node, state, moment);
+    }
     if session.subscriptions.is_some()
         && session.resp == Resp::V2
         && !ALLOWED_SUBSCRIBED.contains(&command.facts.name)
@@ -141,7 +145,7 @@ pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) 
             options,
             moment.now_ms,
             &mut || rng.next_u64(),
-            |local| commit(node, local, moment),
+            |local| commit(node, local, moment, By::NOBODY),
         );
         local.collect_garbage();
         if !ok {

@@ -38,6 +38,8 @@ fn may_move(client: &Client) -> bool {
         && client.session.subscriptions.is_none()
         && !client.session.is_monitor
         && client.session.watch.is_none()
+        && client.session.tracking.is_none()
+        && !client.meta.is_redirect_target
         && !(client.gone || client.ended || client.stopped || client.wants_write || client.meta.killed)
         && !client.session.close_after_reply
 }
@@ -114,6 +116,11 @@ impl IoThread {
         client.parsed_at_tick = 0;
         let is_known = crate::access::refresh(self.node, &mut client);
         let (token, added) = (client.token, self.poller.add(client.fd.as_fd(), client.token));
+        if client.meta.is_redirect_target {
+            // It was chosen on its way here.
+            let place = crate::tracking::Place { thread: self.index, token };
+            self.node.tracking.target_is_at(client.session.id, place);
+        }
         state.clients.insert(client);
         if added.is_err() || !is_known {
             self.close(state, token as u32, moment);

@@ -450,6 +450,7 @@ fn refuse_unknown(node: &Node, state: &mut ThreadState, client: &mut Client, arg
             multi.abort();
         }
         client.meta.last_command = u16::MAX;
+        crate::tracking::end_command(&mut client.session, "");
         let from = client.out.len();
         dispatch::write_error(state, client, &text);
         use commands::session::ReplyMode;

@@ -69,6 +69,7 @@ impl IoThread {
             self.run_one(state, pending, &spans, &moment, false);
         }
         self.serving_beside = false;
+        self.deliver(state);
         // The client whose command is under way is written to when that has ended.
         let absent: Vec<u32> =
             self.dirty.iter().copied().filter(|&slot| state.clients.get_mut(slot).is_none()).collect();

@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::dispatch::{Moment, commit, make_room};
 use crate::node::Node;
 use crate::state::ThreadState;
+use crate::tracking::By;
 
 /// The keys and arguments of the call.
 struct Call<'a> {
@@ -129,7 +130,7 @@ pub fn execute(
     state.in_unit = true;
     let (result, mut locked) = run(node, state, number, args, call, moment, alone, is_full, locked, client);
     state.in_unit = false;
-    commit(node, &mut state.local, moment);
+    commit(node, &mut state.local, moment, By::session(&client.session));
     if !state.local.ready.is_empty() {
         locked = blocked::serve(node, state, moment, locked);
     }

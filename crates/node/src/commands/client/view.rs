@@ -5,6 +5,7 @@
 
 use std::io::Write;
 
+use commands::session::TrackingMode;
 use commands::{Args, Session};
 use wire::resp::Resp;
 
@@ -94,11 +95,15 @@ impl<'a> View<'a> {
             .watch
             .as_ref()
             .is_some_and(|watch| watch.dirty.load(std::sync::atomic::Ordering::Relaxed));
+        let tracking = self.session.tracking.as_ref();
         let letters = [
             ('O', self.session.is_monitor),
             ('P', self.session.subscriptions.is_some()),
             ('x', self.session.multi.is_some() || self.session.executing.is_some()),
             ('b', self.is_blocked),
+            ('t', tracking.is_some()),
+            ('R', tracking.is_some_and(|tracking| tracking.is_broken())),
+            ('B', tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Broadcast)),
             ('d', watches_changed_key),
             ('c', self.session.close_after_reply),
             ('A', self.meta.killed),
@@ -139,6 +144,7 @@ impl<'a> View<'a> {
         let events = if self.wants_write { "rw" } else { "r" };
         let resp = if session.resp == Resp::V2 { 2 } else { 3 };
         let subscribed = |kind: usize| session.subscriptions.as_ref().map_or(0, |s| s.kinds[kind].len());
+        let redirect = session.tracking.as_ref().map_or(-1, |tracking| tracking.redirect as i64);
         let listed = buffers.output.saturating_sub(BUFFER_BYTES);
         let listed_blocks = listed.div_ceil(BUFFER_BYTES);
         let total = buffers.total + self.argv_bytes;
@@ -147,7 +153,7 @@ impl<'a> View<'a> {
             line,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} capa={} db={} sub={} psub={} ssub={} \
              multi={queued} watch={watched} qbuf={} qbuf-free={} argv-mem={} multi-mem={queued_bytes} rbs={} rbp={} \
-             obl={} oll={listed_blocks} omem={listed} tot-mem={total} events={events} cmd={command} user={} redir=-1 resp={resp} \
+             obl={} oll={listed_blocks} omem={listed} tot-mem={total} events={events} cmd={command} user={} redir={redirect} resp={resp} \
              lib-name={} lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={}",
             session.id,
             meta.addr,

@@ -105,7 +105,7 @@ pub(super) fn clients(ctx: &mut NodeCtx<'_>, totals: &Totals, out: &mut String) 
     field(out, "client_recent_max_input_buffer", figures.input_max);
     field(out, "client_recent_max_output_buffer", figures.output_max);
     field(out, "blocked_clients", figures.blocked);
-    field(out, "tracking_clients", 0);
+    field(out, "tracking_clients", ctx.node.tracking.clients());
     field(out, "pubsub_clients", figures.subscribed);
     field(out, "watching_clients", figures.watching);
     field(out, "clients_in_timeout_table", figures.with_timeout);

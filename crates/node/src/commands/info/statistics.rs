@@ -72,12 +72,13 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
             "active_defrag_key_misses",
             "total_active_defrag_time",
             "current_active_defrag_time",
-            "tracking_total_keys",
-            "tracking_total_items",
-            "tracking_total_prefixes",
-            "unexpected_error_replies",
         ],
     );
+    let tracked = &ctx.node.keyspace.tracked;
+    field(out, "tracking_total_keys", tracked.keys.load(Relaxed));
+    field(out, "tracking_total_items", tracked.items.load(Relaxed));
+    field(out, "tracking_total_prefixes", ctx.node.tracking.prefixes());
+    zeros(out, &["unexpected_error_replies"]);
     field(out, "total_error_replies", t.error_replies);
     field(out, "dump_payload_sanitizations", 0);
     field(out, "total_reads_processed", t.reads);

@@ -136,7 +136,8 @@ impl Tracking {
 
     /// Heap bytes, about.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.prefixes.iter().map(|prefix| prefix.len() + size_of::<Box<[u8]>>()).sum::<usize>()
+        size_of::<Self>()
+            + self.prefixes.iter().map(|prefix| prefix.len() + size_of::<Box<[u8]>>()).sum::<usize>()
     }
 }
 
@@ -203,10 +204,8 @@ impl Session {
 
     /// Works out `is_special` anew.
     pub fn settle_special(&mut self) {
-        self.is_special = self.is_restricted
-            || self.subscriptions.is_some()
-            || self.is_monitor
-            || self.tracking.is_some();
+        self.is_special =
+            self.is_restricted || self.subscriptions.is_some() || self.is_monitor || self.tracking.is_some();
     }
 
     /// A fresh session.

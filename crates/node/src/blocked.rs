@@ -414,6 +414,14 @@ pub fn serve_under_gate(node: &'static Node, state: &mut ThreadState, moment: &M
 pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, served: Served) -> Option<u32> {
     let slot = state.clients.slot_of(served.token)?;
     let mut client = state.clients.take(slot)?;
+    if let Waiting::Blocked(blocked) = &client.waiting
+        && request(&blocked.ticket).tracks
+    {
+        // What it is to hear of stands before the reply if it was posted before that was made.
+        state.clients.put_back(slot, client);
+        crate::pubsub::deliver_all(node, state, moment.thread);
+        client = state.clients.take(slot)?;
+    }
     let Waiting::Blocked(blocked) = std::mem::take(&mut client.waiting) else {
         unreachable!("only a waiting client is served, and only once");
     };

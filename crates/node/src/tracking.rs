@@ -266,10 +266,10 @@ pub fn publish<'n>(
                 }
                 let mut encoded = None;
                 for &id in &changed.readers {
-                    let is_told =
-                        |source: &Source| !source.broadcast && !(source.noloop && id == by.client);
+                    let is_told = |source: &Source| !source.broadcast && !(source.noloop && id == by.client);
                     if table.sources.get(&id).is_some_and(is_told) {
-                        let what = encoded.get_or_insert_with(|| array([&changed.key[..]].into_iter())).clone();
+                        let what =
+                            encoded.get_or_insert_with(|| array([&changed.key[..]].into_iter())).clone();
                         table.tell(node, &mut local.has_posts, thread, by.client, id, what);
                     }
                 }

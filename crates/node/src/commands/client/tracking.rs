@@ -33,7 +33,9 @@ impl<'a> Asked<'a> {
             match value {
                 Some(value) if args.is(at, "REDIRECT") => {
                     if asked.redirect != 0 {
-                        return Err(CommandError::text("ERR A client can only redirect to a single other client"));
+                        return Err(CommandError::text(
+                            "ERR A client can only redirect to a single other client",
+                        ));
                     }
                     asked.redirect = find_target(ctx, integer(value)?)
                         .ok_or(CommandError::text("ERR The client ID you want redirect to does not exist"))?;
@@ -73,7 +75,8 @@ impl<'a> Asked<'a> {
         if self.optin && self.optout {
             return refused("ERR You can't specify both OPTIN mode and OPTOUT mode");
         }
-        if (self.optin && was == Some(TrackingMode::OptOut)) || (self.optout && was == Some(TrackingMode::OptIn))
+        if (self.optin && was == Some(TrackingMode::OptOut))
+            || (self.optout && was == Some(TrackingMode::OptIn))
         {
             return refused(
                 "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then \
@@ -171,7 +174,8 @@ fn begin(ctx: &mut NodeCtx<'_>, asked: Asked<'_>) -> Result<(), CommandError> {
         prefixes.insert(Box::default());
     }
     let Asked { noloop, redirect, .. } = asked;
-    let wish = Tracking { mode, noloop, redirect, prefixes, caching: was.caching, broken: Default::default() };
+    let wish =
+        Tracking { mode, noloop, redirect, prefixes, caching: was.caching, broken: Default::default() };
     let place = Place { thread: ctx.thread, token: ctx.token };
     tracking::begin(ctx.node, session.id, place, session.resp, &wish);
     session.tracking = Some(Box::new(wish));

@@ -67,6 +67,7 @@ const UNITS: &[(&str, Mode)] = &[
     ("unit/latency-monitor", Mode::Connect),
     ("unit/lazyfree", Mode::Connect),
     ("unit/other", Mode::Connect),
+    ("unit/tracking", Mode::Connect),
     ("unit/quit", Mode::Connect),
     ("unit/printver", Mode::Connect),
     ("unit/client-eviction", Mode::Spawn),

@@ -200,6 +200,7 @@ fn run(server: &Server, seed: u64, rounds: usize, lists: bool) -> (usize, usize)
     // What was to expire does so when it is looked at, if not before.
     std::thread::sleep(Duration::from_millis(50));
     let mut client = server.connect().expect("connects");
+    client.command(&words("HELLO 3")).expect("answers");
     for key in 0..KEYS {
         client.command(&["GET", &format!("key{key}")]).expect("answers");
     }

@@ -20,21 +20,25 @@ fn run(kind: Kind, threads: usize, script: &str) -> Vec<String> {
             continue;
         }
         let (who, commands) = line.split_once(' ').expect("who does what");
-        // `n>`: no reply is waited for; `n!`: the connection ends; `n`: several commands at once are parted by `;`.
+        // `n>`: it waits for keys until its next line; `n!`: the connection ends; `n`: several commands at once are parted by `;`.
         let from: usize = who.trim_end_matches(['>', '!']).parse().expect("a client");
         let commands: Vec<_> = commands.split(" ; ").map(command).collect();
         if who.ends_with('>') {
             commands.iter().for_each(|command| stage.send(from, command));
             wait_until_blocked(&mut stage, from);
+            stage.silent.push(from);
             continue;
         }
         if who.ends_with('!') {
             commands.iter().for_each(|command| stage.send(from, command));
             stage.clients[from].receive_to_close(Duration::from_secs(5));
-            stage.clients.remove(from);
+            stage.silent.push(from);
             continue;
         }
-        for (client, frames) in stage.step(from, &commands).into_iter().enumerate() {
+        stage.silent.retain(|client| *client != from);
+        let told = stage.step(from, &commands);
+        // What HELLO says of the server is another matter.
+        for (client, frames) in told.into_iter().enumerate().skip(usize::from(line.contains("HELLO"))) {
             heard.push(format!("{line}: {client}: {}", escape(&frames.concat(), 3000)));
         }
     }

@@ -21,6 +21,10 @@ pub struct Stage {
     pub clients: Vec<Client>,
     /// Their numbers, for CLIENT commands and to be told apart in replies.
     ids: Vec<String>,
+    /// Those with an open transaction, whose PING would be queued.
+    queues: Vec<bool>,
+    /// Those whose connection has ended, or that wait for keys: nothing is asked of them.
+    pub silent: Vec<usize>,
 }
 
 impl Stage {
@@ -31,7 +35,12 @@ impl Stage {
             _ => launch,
         };
         let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
-        let mut stage = Stage { server, clients: Vec::new(), ids: Vec::new() };
+        // Numbers that stand for nothing else in replies.
+        for _ in 0..500 {
+            drop(server.connect().expect("connects"));
+        }
+        let mut stage =
+            Stage { server, clients: Vec::new(), ids: Vec::new(), queues: Vec::new(), silent: Vec::new() };
         (0..clients).for_each(|_| stage.connect());
         stage
     }
@@ -42,6 +51,7 @@ impl Stage {
         let id = client.command(&["CLIENT", "ID"]).expect("has a number");
         self.ids.push(String::from_utf8_lossy(&id[1..id.len() - 2]).into_owned());
         self.clients.push(client);
+        self.queues.push(false);
     }
 
     /// A command in which `@n` is the number of client `n`.
@@ -75,18 +85,38 @@ impl Stage {
         self.clients[from].send(&request).expect("sends");
     }
 
-    /// What one client is told up to the answer to a PING.
+    /// What one client is told up to the answer to a PING; within a transaction, up to the last command's reply.
     pub fn ping(&mut self, client: usize, before: &[Command]) -> Vec<Vec<u8>> {
+        if self.silent.contains(&client) {
+            return Vec::new();
+        }
         let mut request = Vec::new();
-        before.iter().for_each(|command| encode(&self.resolve(command), &mut request));
+        for command in before {
+            encode(&self.resolve(command), &mut request);
+            match &shown(command).to_ascii_uppercase()[..] {
+                "MULTI" => self.queues[client] = true,
+                "EXEC" | "DISCARD" | "RESET" => self.queues[client] = false,
+                _ => {}
+            }
+        }
+        if self.queues[client] {
+            self.clients[client].send(&request).expect("sends");
+            let replies = self.clients[client].receive(before.len());
+            assert_eq!(replies.finish, Finish::Complete, "client {client}: {}", escape(&replies.bytes, 500));
+            let frames = frames(&replies.bytes).expect("whole replies");
+            return frames.into_iter().map(|frame| self.masked(frame)).collect();
+        }
         encode(&["PING", MARK], &mut request);
         self.clients[client].send(&request).expect("sends");
         let mark = format!("{MARK}\r\n");
-        let mut replies = self.clients[client].receive_until(mark.as_bytes());
-        let text = escape(&replies.bytes, 500);
-        assert_eq!(replies.finish, Finish::Complete, "client {client}: {text}");
-        replies.bytes.extend_from_slice(mark.as_bytes());
-        let frames = frames(&replies.bytes).unwrap_or_else(|| panic!("client {client}: {text}"));
+        let mut bytes = Vec::new();
+        // What comes behind the mark is for the next time.
+        while !bytes.ends_with(mark.as_bytes()) {
+            let replies = self.clients[client].receive(1);
+            bytes.extend_from_slice(&replies.bytes);
+            assert_eq!(replies.finish, Finish::Complete, "client {client}: {}", escape(&bytes, 500));
+        }
+        let frames = frames(&bytes).expect("whole replies");
         frames.into_iter().map(|frame| self.masked(frame)).collect()
     }
 }

@@ -520,6 +520,7 @@ const INFO_VALUES: &[&str] = &[
     "master_failover_state",
     "cluster_enabled",
     "blocked_clients",
+    "tracking_clients",
     "hz",
 ];
 

@@ -1,4 +1,5 @@
-//! Group *connection*: <https://valkey.io/commands/#connection>, without client-side caching.
+//! Group *connection*: <https://valkey.io/commands/#connection>. What clients that track keys are told is compared by
+//! `tests/tracking`; here nobody tracks for longer than it takes to ask about it.
 
 use super::{Family, Generator, row};
 use crate::client::encode;
@@ -26,6 +27,7 @@ const GENERATORS: &[Generator] = &[
     row(5, client_reply),
     row(8, client_setinfo),
     row(4, client_setname),
+    row(22, client_tracking),
     row(3, client_unknown),
     row(7, client_unblock),
     row(8, client_pause),
@@ -280,6 +282,69 @@ fn client_setinfo(g: &mut Gen) {
 fn client_setname(g: &mut Gen) {
     let command = Command::new("CLIENT SETNAME").arg(name(g));
     g.push(command);
+}
+
+/// The client tracks, is asked about it, perhaps turns to another mode, and tracks no more. Nothing is told meanwhile:
+/// no key is read, and none begins as it asks for.
+fn client_tracking(g: &mut Gen) {
+    let tracking = |state: &str| Command::new("CLIENT TRACKING").token(state);
+    if g.rng.percent(30) {
+        let command = match g.rng.below(14) {
+            0 => tracking("MAYBE"),
+            1 => tracking("ON").token("OPTIN").token("OPTOUT"),
+            2 => tracking("ON").token("BCAST").token("OPTIN"),
+            3 => tracking("ON").token("BCAST").token("OPTOUT"),
+            4 => tracking("ON").token("PREFIX").arg("none:"),
+            5 => tracking("ON").token("REDIRECT").arg(g.rng.pick(&["x", "", "1.5"])),
+            6 => tracking("ON").token("REDIRECT").arg(g.rng.pick(&["0", "-1", "999999999"])),
+            7 => tracking("OFF").token("REDIRECT").arg("0"),
+            8 => tracking("ON").token("NOLOOP").arg("NOPE"),
+            9 => tracking("OFF").token("NOLOOP").token("PREFIX"),
+            10 => tracking("ON").token("BCAST").token("PREFIX").arg("none:").token("PREFIX").arg("none"),
+            11 => Command::new("CLIENT CACHING").token(g.rng.pick(&["YES", "NO"])),
+            12 => Command::new("CLIENT GETREDIR").arg("x"),
+            _ => Command::new("CLIENT TRACKINGINFO").arg("x"),
+        };
+        return g.push_exact(command);
+    }
+    const MODES: [&str; 4] = ["", "BCAST", "OPTIN", "OPTOUT"];
+    let mode = *g.rng.pick(&MODES);
+    let mut command = tracking("ON");
+    if g.rng.percent(50) {
+        let client = g.any_client();
+        command = command.token("REDIRECT").word(Word::ClientId(client));
+    }
+    if mode == "BCAST" {
+        command = command.token("PREFIX").arg("none:").token("PREFIX").arg("never:");
+    }
+    if !mode.is_empty() {
+        command = command.token(mode);
+    }
+    if g.rng.percent(40) {
+        command = command.token("NOLOOP");
+    }
+    g.push_exact(command);
+    for _ in 0..1 + g.rng.below(4) {
+        let caching = match mode {
+            "OPTIN" => "YES",
+            "OPTOUT" => "NO",
+            _ => *g.rng.pick(&["YES", "NO", "MAYBE"]),
+        };
+        let command = match g.rng.below(6) {
+            0 | 1 => Command::new("CLIENT CACHING").token(caching),
+            2 | 3 => Command::new("CLIENT TRACKINGINFO"),
+            4 => Command::new("CLIENT GETREDIR"),
+            _ => match *g.rng.pick(&MODES) {
+                "" => tracking("ON"),
+                "BCAST" => {
+                    tracking("ON").token("BCAST").token("PREFIX").arg(g.rng.pick(&["none:x", "other:"]))
+                }
+                other => tracking("ON").token(other),
+            },
+        };
+        g.glue(command);
+    }
+    g.glue(tracking("OFF"));
 }
 
 fn client_unknown(g: &mut Gen) {

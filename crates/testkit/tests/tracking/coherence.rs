@@ -13,6 +13,8 @@ use testkit::server::{Kind, Launch, Server};
 use super::stage::words;
 
 const KEYS: usize = 40;
+/// How often changes come to an end, for a look at what everybody has.
+const PHASES: u64 = 10;
 /// Elements of the lists: their replies come in slices.
 const ELEMENTS: usize = 30_000;
 
@@ -149,7 +151,6 @@ fn fill(client: &mut Client) {
 fn run(server: &Server, seed: u64, rounds: usize, lists: bool) -> (usize, usize) {
     let writers_left = AtomicUsize::new(2);
     let is_over = AtomicBool::new(false);
-    fill(&mut server.connect().expect("connects"));
     let caches = std::thread::scope(|scope| {
         for writer in 0..2 {
             let mut client = server.connect().expect("connects");
@@ -230,7 +231,12 @@ fn nobody_keeps_what_was_changed() {
     for (seed, threads) in [(1, 1), (2, 2), (3, 4)] {
         let launch = Launch::new(Kind::Brasa).args(["--io-threads", &threads.to_string()]);
         let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
-        let (copies, invalidated) = run(&server, seed, rounds, true);
+        fill(&mut server.connect().expect("connects"));
+        let (mut copies, mut invalidated) = (0, 0);
+        for phase in 0..PHASES {
+            let (kept, told) = run(&server, seed * 100 + phase, rounds / PHASES as usize, true);
+            (copies, invalidated) = (copies + kept, invalidated + told);
+        }
         assert!(copies > 50 && invalidated > rounds, "{copies} copies, {invalidated} pushes");
     }
 }
@@ -249,6 +255,7 @@ fn nobody_keeps_what_was_evicted_or_forgotten() {
             "allkeys-random",
         ]);
         let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
+        fill(&mut server.connect().expect("connects"));
         let (_, invalidated) = run(&server, seed, 1000, false);
         assert!(invalidated > 500, "{invalidated} pushes");
     }

@@ -4,6 +4,7 @@
 //! A step ends with a PING of every client: what it is told because of the step stands before the answer.
 
 mod coherence;
+mod large;
 mod limits;
 mod random;
 mod scripts;

@@ -266,7 +266,7 @@ pub fn publish<'n>(
                 }
                 let mut encoded = None;
                 for &id in &changed.readers {
-                    let is_told = |source: &Source| !source.broadcast && !(source.noloop && id == by.client);
+                    let is_told = |source: &Source| !(source.broadcast || source.noloop && id == by.client);
                     if table.sources.get(&id).is_some_and(is_told) {
                         let what =
                             encoded.get_or_insert_with(|| array([&changed.key[..]].into_iter())).clone();

@@ -181,6 +181,22 @@ pub fn hello(call: &Call, left: &Value, right: &Value) -> Outcome {
     same_text(&text(left), &text(right))
 }
 
+/// CLIENT GETREDIR and TRACKINGINFO without the number of the client that is told instead, but whether there is one.
+pub fn redirect(_: &Call, left: &Value, right: &Value) -> Outcome {
+    same_type(left, right)?;
+    fn text(value: &Value) -> String {
+        match value.kind {
+            b':' if value.integer().is_some_and(|id| id > 0) => "a client".to_owned(),
+            _ if value.is_aggregate() => {
+                let parts: Vec<String> = value.items.iter().map(text).collect();
+                format!("{}[{}]", value.kind as char, parts.join(" "))
+            }
+            _ => canonical(value),
+        }
+    }
+    same_text(&text(left), &text(right))
+}
+
 /// A value as text that tells types and structure; sets and maps sorted.
 pub(super) fn canonical(value: &Value) -> String {
     let mut parts: Vec<String> = match value.kind {

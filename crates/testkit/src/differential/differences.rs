@@ -73,6 +73,8 @@ pub const DIFFERENCES: &[Difference] = &[
     row("RANDOMKEY", compare_by::same_kind, RANDOM),
     row("LOLWUT", compare_by::same_kind, "drawn at random, and ours is our own"),
     row("CLIENT ID", compare_by::same_kind, IDENTITY),
+    row("CLIENT GETREDIR", compare_by::redirect, IDENTITY),
+    row("CLIENT TRACKINGINFO", compare_by::redirect, IDENTITY),
     row("CLIENT LIST", compare_by::client_lines, IDENTITY),
     row("CLIENT INFO", compare_by::client_lines, IDENTITY),
     row("HELLO", compare_by::hello, "the connection's id, and the modules that are loaded"),

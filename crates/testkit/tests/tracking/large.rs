@@ -44,7 +44,7 @@ fn what_is_set_aside_is_told_behind_its_reply() {
         ] {
             for client in 0..4 {
                 let reads = words("EXISTS l s r z d");
-                stage.step(0, &[reads.clone()]);
+                stage.step(0, std::slice::from_ref(&reads));
                 stage.step(1, &[reads]);
                 let told = stage.step(client, &[words(line)]);
                 heard.push((line, client, told.iter().map(|frames| pushes(frames)).collect::<Vec<_>>()));

@@ -211,7 +211,7 @@ pub struct PubSub {
 }
 
 impl PubSub {
-    /// The table. No other lock but that of a post box is taken under it.
+    /// The table. No other lock is taken under it but that of a post box, and that of `crate::tracking`.
     pub fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(|e| e.into_inner())
     }

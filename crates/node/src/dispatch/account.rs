@@ -193,13 +193,12 @@ fn log_command(
     const ARGS_MAX: usize = 32;
     const ARG_BYTES_MAX: usize = 128;
     let max = node.settings.log_lengths[kind as usize].load(Ordering::Relaxed);
-    node.log_cuts[kind as usize].store(max, Ordering::Relaxed);
-    let id = node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed);
-    let max = max as usize;
     if max == 0 {
-        stats.logs[kind as usize].clear();
+        // What was logged before stays.
         return;
     }
+    node.log_cuts[kind as usize].store(max, Ordering::Relaxed);
+    let id = node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed);
     let mut shown: Vec<Vec<u8>> = Vec::new();
     let name = node.registry.get(client.meta.last_command).facts.name;
     let secret = crate::commands::monitor::secrets(name, args);
@@ -227,5 +226,5 @@ fn log_command(
         addr: client.meta.addr.clone(),
         name: client.session.name.clone(),
     });
-    log.truncate(max);
+    log.truncate(max as usize);
 }

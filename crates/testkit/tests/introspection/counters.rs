@@ -21,8 +21,7 @@ fn counts(reply: &[u8]) -> Vec<String> {
 
 /// Counters that do not depend on the machine.
 fn stats(reply: &[u8]) -> Vec<String> {
-    const COUNTED: [&str; 14] = [
-        "total_commands_processed",
+    const COUNTED: [&str; 13] = [
         "total_connections_received",
         "rejected_connections",
         "expired_keys",

@@ -22,7 +22,7 @@ use crate::state::ThreadState;
 use crate::tracking::By;
 
 use account::finish_clock;
-pub use account::{account, account_in_unit, finish_reply, write_error};
+pub use account::{Way, account, account_in_unit, finish_reply, write_error};
 use gates::gates;
 pub use gates::{make_room, refuses_change};
 

@@ -34,10 +34,11 @@ pub fn hard_limit_exceeded(node: &Node, client: &Client) -> bool {
     hard_bytes > 0 && client.unsent().max(client.sliced_bytes) as u64 > hard_bytes
 }
 
-/// Replies held back per connection before its next commands wait for the peer to read: a limit that closes the
-/// connection has the first say, where one is set.
+/// Replies held back per connection before its next commands wait for the peer to read: limits that close the connection
+/// have the first say, where one is set.
 pub fn pause_bytes(node: &Node) -> usize {
     const UNLIMITED_PAUSE_BYTES: u64 = 1024 * 1024;
     let hard_bytes = node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed);
-    hard_bytes.max(UNLIMITED_PAUSE_BYTES) as usize
+    let all_bytes = node.settings.maxmemory_clients.load(std::sync::atomic::Ordering::Relaxed);
+    hard_bytes.max(all_bytes).max(UNLIMITED_PAUSE_BYTES) as usize
 }

@@ -229,6 +229,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
             net_out_bytes: 0,
             killed: false,
             is_import_source: false,
+            counted_bytes: 0,
             soft_limit_at_ms: None,
         },
         waiting: Waiting::No,

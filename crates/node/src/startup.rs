@@ -147,6 +147,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         parameters: Mutex::new(parameters),
         access,
         pause: Default::default(),
+        clients_measured: Default::default(),
         pubsub: Default::default(),
         workers: Workers::start()?,
         scripts: Default::default(),

@@ -96,7 +96,9 @@ impl IoThread {
         if rests {
             self.moving = None;
             self.poller.remove(client.fd.as_fd(), token);
-            if let Some(client) = state.clients.remove(slot) {
+            if let Some(mut client) = state.clients.remove(slot) {
+                self.uncount(&client);
+                client.meta.counted_bytes = 0;
                 self.node.threads[self.index].connections.fetch_sub(1, Ordering::Relaxed);
                 self.node.threads[to].connections.fetch_add(1, Ordering::Relaxed);
                 state.stats.moved_connections += 1;
@@ -115,6 +117,9 @@ impl IoThread {
         let is_known = crate::access::refresh(self.node, &mut client);
         let (token, added) = (client.token, self.poller.add(client.fd.as_fd(), client.token));
         state.clients.insert(client);
+        if self.counts_clients() {
+            self.touched.push(token as u32);
+        }
         if added.is_err() || !is_known {
             self.close(state, token as u32, moment);
         }

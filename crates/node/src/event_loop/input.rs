@@ -38,6 +38,9 @@ impl IoThread {
                 state.stats.net_input_bytes += count as u64;
                 client.meta.active_at_ms = moment.now_ms;
                 client.wanted = client.wanted.saturating_sub(count);
+                if self.counts_clients() {
+                    self.touched.push(slot);
+                }
                 self.parse(state, slot);
             }
             Ok(Received::WouldBlock) => {}

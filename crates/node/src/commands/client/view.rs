@@ -21,6 +21,8 @@ pub struct View<'a> {
     pub meta: &'a Meta,
     buffers: BufferSizes,
     argv_bytes: usize,
+    /// Its arguments lie in the buffer that it has lent to its command.
+    is_asking: bool,
     output_capacity: usize,
     is_blocked: bool,
     wants_write: bool,
@@ -35,15 +37,21 @@ impl<'a> View<'a> {
             session: &client.session,
             meta: &client.meta,
             buffers: BufferSizes {
-                input: client.input.len().saturating_sub(client.consumed),
+                // Arguments that came whole are no part of the query buffer any more.
+                input: match client.parser.is_idle() {
+                    true => client.input.len().saturating_sub(client.consumed),
+                    false => client.parser.unparsed(client.input.len()),
+                },
                 input_free: client.input.capacity() - client.input.len(),
                 output: client.unsent(),
                 total: client.memory_bytes(),
             },
             argv_bytes: match &client.waiting {
                 Waiting::Blocked(blocked) => request(&blocked.ticket).args.as_args().bytes(),
-                _ => 0,
+                _ if client.parser.is_idle() => 0,
+                _ => client.parser.taken_bytes(),
             },
+            is_asking: false,
             output_capacity: client.out.capacity(),
             is_blocked: matches!(client.waiting, Waiting::Worker | Waiting::Slices(_))
                 || client.waiting.is_blocked(),
@@ -54,7 +62,7 @@ impl<'a> View<'a> {
 
     /// A client of this thread whose command is about to run.
     pub fn of_running(client: &'a Client, args: &Args<'_>) -> Self {
-        View { argv_bytes: args.bytes(), ..View::of(client) }
+        View { argv_bytes: args.bytes(), is_asking: true, ..View::of(client) }
     }
 
     /// The client whose command runs, with that command's arguments.
@@ -64,6 +72,7 @@ impl<'a> View<'a> {
             meta: ctx.meta,
             buffers: ctx.buffers,
             argv_bytes: args.bytes(),
+            is_asking: true,
             output_capacity: ctx.data.reply.out.capacity(),
             is_blocked: false,
             wants_write: false,
@@ -141,7 +150,7 @@ impl<'a> View<'a> {
         let subscribed = |kind: usize| session.subscriptions.as_ref().map_or(0, |s| s.kinds[kind].len());
         let listed = buffers.output.saturating_sub(BUFFER_BYTES);
         let listed_blocks = listed.div_ceil(BUFFER_BYTES);
-        let total = buffers.total + self.argv_bytes;
+        let total = buffers.total + if self.is_asking { self.argv_bytes } else { 0 };
         // Writing to memory does not fail.
         let _ = write!(
             line,

@@ -180,6 +180,8 @@ impl Node {
 
     /// Asks every thread to stop.
     pub fn stop(&self, exit_code: i64) {
+        // Before any connection ends: who sees that finds nobody to connect to.
+        crate::listener::stop_listening(&self.listening.lock().unwrap_or_else(|e| e.into_inner()));
         self.exit_code.store(exit_code, Ordering::Relaxed);
         self.stopping.store(true, Ordering::Release);
         for thread in &self.threads {

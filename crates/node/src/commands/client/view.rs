@@ -9,7 +9,7 @@ use commands::{Args, Session};
 use wire::resp::Resp;
 
 use crate::blocked::request;
-use crate::client::{Client, Meta, Waiting};
+use crate::client::{Client, LENT_BUFFER_BYTES, Meta, Waiting};
 use crate::ctx::{BufferSizes, NodeCtx};
 use crate::node::Node;
 
@@ -150,7 +150,8 @@ impl<'a> View<'a> {
         let subscribed = |kind: usize| session.subscriptions.as_ref().map_or(0, |s| s.kinds[kind].len());
         let listed = buffers.output.saturating_sub(BUFFER_BYTES);
         let listed_blocks = listed.div_ceil(BUFFER_BYTES);
-        let total = buffers.total + if self.is_asking { self.argv_bytes } else { 0 };
+        // Who has a command run has two of its thread's buffers for that time.
+        let total = buffers.total + if self.is_asking { self.argv_bytes + LENT_BUFFER_BYTES } else { 0 };
         // Writing to memory does not fail.
         let _ = write!(
             line,

@@ -1,6 +1,6 @@
 //! Limits on what a client may hold.
 
-use crate::client::Client;
+use crate::client::{Client, Waiting};
 use crate::node::Node;
 
 /// The class of `client-output-buffer-limit` that a client belongs to.
@@ -26,12 +26,26 @@ pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
 /// Whether a client's waiting replies pass the hard limit, or one reply alone does: that it is sent in slices, and how
 /// fast the peer reads, makes no difference.
 pub fn hard_limit_exceeded(node: &Node, client: &Client) -> bool {
-    let hard_bytes = if client.session.is_special {
+    let hard_bytes = hard_bytes(node, client);
+    hard_bytes > 0 && client.unsent().max(client.sliced_bytes) as u64 > hard_bytes
+}
+
+/// Whether a reply that comes in slices waits until it is whole: where one that is too long ends the connection, the peer
+/// gets nothing of it, as from Valkey. So it takes no more memory than the limit allows.
+pub fn keeps_until_whole(node: &Node, client: &Client) -> bool {
+    matches!(client.waiting, Waiting::Slices(_))
+        && !client.meta.killed
+        && !client.gone
+        && hard_bytes(node, client) > 0
+}
+
+/// The hard limit of a client's class; 0 = none.
+fn hard_bytes(node: &Node, client: &Client) -> u64 {
+    if client.session.is_special {
         node.settings.output_limit(class(client)).hard_bytes
     } else {
         node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed)
-    };
-    hard_bytes > 0 && client.unsent().max(client.sliced_bytes) as u64 > hard_bytes
+    }
 }
 
 /// Replies held back per connection before its next commands wait for the peer to read: limits that close the connection

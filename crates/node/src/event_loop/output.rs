@@ -41,6 +41,8 @@ impl IoThread {
             }
             if !matches!(client.waiting, Waiting::Slices(_)) {
                 client.sliced_bytes = 0;
+            } else if crate::limits::keeps_until_whole(self.node, client) {
+                continue;
             }
             let unsent = client.unsent();
             if unsent > 0 {

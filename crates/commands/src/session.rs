@@ -33,6 +33,8 @@ pub struct Multi {
     pub aborted: bool,
     /// Some queued command may need memory: EXEC is refused when there is none.
     pub denies_oom: bool,
+    /// Heap bytes of the queued arguments.
+    pub bytes: usize,
 }
 
 impl Multi {
@@ -41,6 +43,12 @@ impl Multi {
         self.aborted = true;
         self.db = None;
         self.queue = Vec::new();
+        self.bytes = 0;
+    }
+
+    /// Heap bytes. O(1).
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Multi>() + self.queue.capacity() * size_of::<(u16, OwnedArgs)>() + self.bytes
     }
 }
 
@@ -57,11 +65,22 @@ pub struct Watched {
 pub struct Watch {
     /// The keys.
     pub keys: Vec<Watched>,
+    /// Heap bytes of their names.
+    pub bytes: usize,
     /// Set by whoever changes one.
     pub dirty: Arc<AtomicBool>,
 }
 
 impl Watch {
+    /// Heap bytes, about: keys, and what their shards note of each. O(1).
+    pub fn memory_bytes(&self) -> usize {
+        const NOTED_BYTES: usize = 32;
+        size_of::<Watch>()
+            + self.bytes
+            + self.keys.capacity() * size_of::<Watched>()
+            + self.keys.len() * NOTED_BYTES
+    }
+
     /// Whether a watched key changed.
     pub fn is_dirty(&self) -> bool {
         self.dirty.load(std::sync::atomic::Ordering::Relaxed)
@@ -76,9 +95,9 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Heap bytes, about: names, and a pointer to each.
+    /// Heap bytes, about: pointers to names, which all listeners of one share. O(1).
     pub fn memory_bytes(&self) -> usize {
-        self.kinds.iter().flatten().map(|name| name.len() + 2 * size_of::<Arc<[u8]>>()).sum()
+        self.kinds.iter().map(|names| names.len() * 2 * size_of::<Arc<[u8]>>()).sum()
     }
 
     /// Whether it listens to nothing.

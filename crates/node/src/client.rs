@@ -117,6 +117,8 @@ pub struct Meta {
     pub is_import_source: bool,
     /// It gets, or got, invalidations for other clients: it stays on its thread.
     pub is_redirect_target: bool,
+    /// What it counts in its thread's `client_bytes`.
+    pub counted_bytes: u64,
     /// Since when the output passes the soft limit, Unix ms.
     pub soft_limit_at_ms: Option<i64>,
 }
@@ -141,16 +143,26 @@ impl Client {
         }
     }
 
-    /// Heap bytes of the connection.
+    /// Heap bytes of the connection. O(1).
     pub fn memory_bytes(&self) -> usize {
         size_of::<Client>()
-            + self.input.capacity()
-            + self.out.capacity()
-            + self.session.multi.as_ref().map_or(0, |m| m.queue.iter().map(|(_, a)| a.memory_bytes()).sum())
+            + buffer_bytes(&self.input, self.consumed)
+            + buffer_bytes(&self.out, self.sent)
+            + self.session.multi.as_ref().map_or(0, |multi| multi.memory_bytes())
+            + self.session.watch.as_ref().map_or(0, |watch| watch.memory_bytes())
             + self.session.subscriptions.as_ref().map_or(0, |subscribed| subscribed.memory_bytes())
             + self.session.tracking.as_ref().map_or(0, |tracking| tracking.memory_bytes())
+            + self.session.pushes.as_ref().map_or(0, |pushes| pushes.capacity())
             + if let Waiting::Blocked(blocked) = &self.waiting { blocked.memory_bytes() } else { 0 }
     }
+}
+
+/// Buffers up to this capacity go from client to client of a thread, bytes: who has one at the moment owes what is in it.
+pub const LENT_BUFFER_BYTES: usize = 32 * 1024;
+
+/// What a buffer counts for a client that has taken `done` bytes out of it.
+fn buffer_bytes(buffer: &Vec<u8>, done: usize) -> usize {
+    if buffer.capacity() <= LENT_BUFFER_BYTES { buffer.len().saturating_sub(done) } else { buffer.capacity() }
 }
 
 /// A thread's connections.

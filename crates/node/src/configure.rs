@@ -90,12 +90,17 @@ pub fn apply_access(parameters: &Parameters, access: &crate::access::AccessContr
     access.all_channels.store(parameters.get_enum(ACL_CHANNELS) == "allchannels", Relaxed);
 }
 
-/// `maxmemory-clients` in bytes: a percentage is one of `maxmemory`, and nothing without that.
+/// `maxmemory-clients` in bytes: a percentage is one of `maxmemory`, and nothing without that. Never so little that no
+/// client could say anything any more.
 fn client_limit(p: &Parameters) -> u64 {
-    match p.value(CLIENTS_MEMORY) {
-        Value::Int(percent) if *percent < 0 => p.get_bytes(MAXMEMORY) / 100 * percent.unsigned_abs(),
+    const LEAST_BYTES: u64 = 128 * 1024;
+    let limit = match p.value(CLIENTS_MEMORY) {
+        Value::Int(percent) if *percent < 0 => {
+            (u128::from(p.get_bytes(MAXMEMORY)) * u128::from(percent.unsigned_abs()) / 100) as u64
+        }
         _ => p.get_bytes(CLIENTS_MEMORY),
-    }
+    };
+    if limit == 0 { 0 } else { limit.max(LEAST_BYTES) }
 }
 
 /// A size that may be -1 for "off".

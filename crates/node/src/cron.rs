@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use sys::clock::mono_ns;
 
-use crate::dispatch::{Moment, commit};
+use crate::dispatch::{Moment, commit, make_room};
 use crate::node::{Node, used_memory_bytes};
 use crate::pause::Paused;
 use crate::state::ThreadState;
@@ -44,6 +44,10 @@ pub fn run(
     let mut more_expired = false;
     if node.settings.active_expire.load(Ordering::Relaxed) && moment.paused == Paused::No {
         more_expired = expire(node, state, moment, thread, hz);
+    }
+    if moment.has_maxmemory {
+        // The limit may have come down, and nobody asks for anything.
+        make_room(node, state, moment);
     }
     crate::effects::retry(node, &mut state.local, moment.now_ms);
     let mut closing = Vec::new();

@@ -288,7 +288,7 @@ fn run_command_slow(
             }
             Err((error, true))
         }
-        Ok(()) if moment.paused != Paused::No && is_held(node, &client.session, command, moment) => {
+        Ok(()) if moment.paused != Paused::No && is_held(node, &client.session, command, args, moment) => {
             if client.session.reply_mode == ReplyMode::Skipping {
                 client.session.reply_mode = ReplyMode::SkipNext;
             }
@@ -462,12 +462,17 @@ fn execute(
     result
 }
 
-/// Whether `CLIENT PAUSE` holds a command back: EXEC if it holds one of the transaction's.
+/// Whether `CLIENT PAUSE` holds a command back: EXEC if it holds one of the transaction's, a script by what it says
+/// about itself.
 #[cold]
-fn is_held(node: &Node, session: &Session, command: &Command, moment: &Moment) -> bool {
+fn is_held(node: &Node, session: &Session, command: &Command, args: &Args<'_>, moment: &Moment) -> bool {
+    let holds = |command: &Command, args: &Args<'_>| match (moment.paused, command.run) {
+        (Paused::Writes, Run::Script) => crate::scripting::may_write(node, command, args),
+        _ => moment.paused.holds(command),
+    };
     let queue = session.multi.as_ref().filter(|_| command.facts.name == "exec").map(|multi| &multi.queue);
-    let queued = queue.into_iter().flatten().any(|(n, _)| moment.paused.holds(node.registry.get(*n)));
-    queued || moment.paused.holds(command)
+    let queued = queue.into_iter().flatten().any(|(n, args)| holds(node.registry.get(*n), &args.as_args()));
+    queued || holds(command, args)
 }
 
 /// Runs a command's body under `locked` and logs what it did (at the end of the transaction, inside one). Returns the
@@ -501,7 +506,7 @@ pub fn run_body(
         input: client.input.len().saturating_sub(client.consumed),
         input_free: client.input.capacity() - client.input.len(),
         output: client.out.len() - client.sent,
-        total: size_of::<Client>() + client.input.capacity() + client.out.capacity(),
+        total: client.memory_bytes(),
     };
     let mut space =
         Space::new(&node.keyspace, local, locked, client.session.db, moment.now_ms, moment.access);

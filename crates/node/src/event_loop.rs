@@ -8,7 +8,7 @@
 mod balance;
 mod batch;
 mod busy;
-mod client_memory;
+pub mod client_memory;
 mod input;
 mod output;
 mod waits;
@@ -68,7 +68,10 @@ pub struct IoThread {
     /// The connection that is to go to another thread.
     moving: Option<balance::Move>,
     next_cron_ns: u64,
-    next_client_count_ns: u64,
+    /// Clients to measure for `maxmemory-clients`.
+    touched: Vec<u32>,
+    /// Nobody is left who may be closed for it: not before this instant.
+    next_eviction_ns: u64,
     /// When the first waiting client gives up.
     next_timeout_ns: Option<u64>,
     /// Clients whose next command `CLIENT PAUSE` holds, by token, and what it held then.
@@ -109,7 +112,8 @@ impl IoThread {
             listeners,
             moving: None,
             next_cron_ns: 0,
-            next_client_count_ns: 0,
+            touched: Vec::new(),
+            next_eviction_ns: 0,
             next_timeout_ns: None,
             held: Vec::new(),
             held_under: Paused::No,
@@ -152,6 +156,7 @@ impl IoThread {
             // Before what was just read: who asks after a message was published gets the message first.
             self.deliver(&mut state);
             self.take_ready(&mut state, &moment);
+            let state = self.evict_clients(state);
             let (began, commands) = (sys::clock::tsc(), state.stats.total_commands);
             let (mut state, moment) = self.run_batch(state, &moment);
             // CONFIG RESETSTAT may have run in between.
@@ -166,8 +171,8 @@ impl IoThread {
             if self.moving.is_some() {
                 self.go_on_moving(&mut state, &moment);
             }
+            let mut state = self.evict_clients(state);
             let now_ns = mono_ns();
-            self.evict_clients(&mut state, &moment, now_ns);
             if now_ns >= self.next_cron_ns {
                 self.cron(&mut state, &moment, now_ns);
             }
@@ -409,6 +414,12 @@ impl IoThread {
     /// Ends a connection.
     fn close(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
         let Some(mut client) = state.clients.remove(slot) else { return };
+        self.uncount(&client);
+        if state.clients.is_empty() {
+            // Buffers are kept for the next one that needs them, not for nobody.
+            self.spare_in.clear();
+            self.spare_out.clear();
+        }
         self.poller.remove(client.fd.as_fd(), client.token);
         let _ = crate::multi::unwatch_all(self.node, state, moment, &mut client);
         if client.session.is_special {

@@ -1,6 +1,6 @@
 //! Limits on what a client may hold.
 
-use crate::client::Client;
+use crate::client::{Client, Waiting};
 use crate::node::Node;
 
 /// The class of `client-output-buffer-limit` that a client belongs to.
@@ -26,18 +26,33 @@ pub fn output_exceeded(node: &Node, client: &mut Client, now_ms: i64) -> bool {
 /// Whether a client's waiting replies pass the hard limit, or one reply alone does: that it is sent in slices, and how
 /// fast the peer reads, makes no difference.
 pub fn hard_limit_exceeded(node: &Node, client: &Client) -> bool {
-    let hard_bytes = if client.session.is_special {
-        node.settings.output_limit(class(client)).hard_bytes
-    } else {
-        node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed)
-    };
+    let hard_bytes = hard_bytes(node, client);
     hard_bytes > 0 && client.unsent().max(client.sliced_bytes) as u64 > hard_bytes
 }
 
-/// Replies held back per connection before its next commands wait for the peer to read: a limit that closes the
-/// connection has the first say, where one is set.
+/// Whether a reply that comes in slices waits until it is whole: where one that is too long ends the connection, the peer
+/// gets nothing of it, as from Valkey. So it takes no more memory than the limit allows.
+pub fn keeps_until_whole(node: &Node, client: &Client) -> bool {
+    matches!(client.waiting, Waiting::Slices(_))
+        && !client.meta.killed
+        && !client.gone
+        && hard_bytes(node, client) > 0
+}
+
+/// The hard limit of a client's class; 0 = none.
+fn hard_bytes(node: &Node, client: &Client) -> u64 {
+    if client.session.is_special {
+        node.settings.output_limit(class(client)).hard_bytes
+    } else {
+        node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Replies held back per connection before its next commands wait for the peer to read: limits that close the connection
+/// have the first say, where one is set.
 pub fn pause_bytes(node: &Node) -> usize {
     const UNLIMITED_PAUSE_BYTES: u64 = 1024 * 1024;
     let hard_bytes = node.settings.normal_hard_bytes.load(std::sync::atomic::Ordering::Relaxed);
-    hard_bytes.max(UNLIMITED_PAUSE_BYTES) as usize
+    let all_bytes = node.settings.maxmemory_clients.load(std::sync::atomic::Ordering::Relaxed);
+    hard_bytes.max(all_bytes).max(UNLIMITED_PAUSE_BYTES) as usize
 }

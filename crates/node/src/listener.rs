@@ -230,6 +230,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
             killed: false,
             is_import_source: false,
             is_redirect_target: false,
+            counted_bytes: 0,
             soft_limit_at_ms: None,
         },
         waiting: Waiting::No,

@@ -30,16 +30,18 @@ pub fn runs_at_once(command: &Command) -> bool {
 }
 
 /// Queues a command of a transaction.
-pub fn queue(client: &mut Client, number: u16, command: &Command, args: &Args<'_>, databases: u16) {
+pub fn queue(client: &mut Client, number: u16, command: &Command, given: &Args<'_>, databases: u16) {
     let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
     if let Some(multi) = &mut client.session.multi {
         client.meta.last_command = number;
         multi.denies_oom |= command.has(Flags::DENYOOM);
         // A transaction that cannot succeed any more needs no memory.
         if !multi.aborted && !client.session.watch.as_ref().is_some_and(|w| w.is_dirty()) {
-            multi.queue.push((number, args.to_owned()));
+            let args = given.to_owned();
+            multi.bytes += args.memory_bytes();
+            multi.queue.push((number, args));
             if command.facts.name == "select"
-                && let Some(db) = args.try_get(1).and_then(parse_i64)
+                && let Some(db) = given.try_get(1).and_then(parse_i64)
                 && let Ok(db) = u16::try_from(db)
                 && db < databases
             {
@@ -109,6 +111,7 @@ fn watch(
             continue;
         }
         space.watch(key, id, &watch.dirty);
+        watch.bytes += key.bytes.len();
         watch.keys.push(Watched { db, key: key.bytes.to_vec() });
     }
     None

@@ -29,11 +29,8 @@ pub struct Thread {
     pub connections: AtomicUsize,
     /// Commands it ran in the last second, for the balance between threads.
     pub commands_per_second: AtomicU64,
-    /// Bytes that its connections hold, and the largest of those that may be closed for it: kept up to date while
-    /// `maxmemory-clients` is set.
+    /// Bytes that its connections hold: kept up to date while `maxmemory-clients` is set.
     pub client_bytes: AtomicU64,
-    /// See `client_bytes`.
-    pub largest_client_bytes: AtomicU64,
     /// Messages for those of its clients that listen.
     pub posts: crate::pubsub::PostBox,
     state: Mutex<ThreadState>,
@@ -86,6 +83,8 @@ pub struct Node {
     pub access: crate::access::AccessControl,
     /// `CLIENT PAUSE`.
     pub pause: crate::pause::Pause,
+    /// See `maxmemory-clients`.
+    pub clients_measured: crate::event_loop::client_memory::MeasuredUnder,
     /// Channels and who listens to them.
     pub pubsub: crate::pubsub::PubSub,
     /// Clients that track keys.
@@ -150,7 +149,6 @@ impl Node {
                     connections: AtomicUsize::new(0),
                     commands_per_second: AtomicU64::new(0),
                     client_bytes: AtomicU64::new(0),
-                    largest_client_bytes: AtomicU64::new(0),
                     posts: Default::default(),
                     state: Mutex::new(ThreadState {
                         clients: Clients::default(),
@@ -188,6 +186,8 @@ impl Node {
 
     /// Asks every thread to stop.
     pub fn stop(&self, exit_code: i64) {
+        // Before any connection ends: who sees that finds nobody to connect to.
+        crate::listener::stop_listening(&self.listening.lock().unwrap_or_else(|e| e.into_inner()));
         self.exit_code.store(exit_code, Ordering::Relaxed);
         self.stopping.store(true, Ordering::Release);
         for thread in &self.threads {

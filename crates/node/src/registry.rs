@@ -3,6 +3,7 @@
 use commands::facts::{CATALOGUE, Flags, KeyShape, Lookup};
 use commands::table::{Handler, Log, Spec};
 use commands::{Args, CommandError, CommandResult, Facts};
+use parameters::{Directive, StartError};
 
 use crate::ctx::NodeCtx;
 
@@ -115,6 +116,47 @@ impl Registry {
             })
             .collect();
         Registry { lookup: Lookup::build(&top), commands, subcommands }
+    }
+
+    /// The registry under the names that `rename-command` directives give; one renamed to nothing cannot be called.
+    ///
+    /// # Errors
+    /// A directive that names no command, or whose new name is another command's.
+    pub fn with_renames(directives: &[Directive]) -> Result<Registry, StartError> {
+        let mut registry = Registry::new();
+        if directives.is_empty() {
+            return Ok(registry);
+        }
+        let is_top = |command: &&Command| !command.facts.name.contains('|');
+        let mut names: Vec<Option<String>> =
+            registry.commands.iter().filter(is_top).map(|c| Some(c.facts.name.to_owned())).collect();
+        for directive in directives {
+            let [_, old, new] = directive.words.as_slice() else { continue };
+            let position = |name: &[u8]| {
+                let is_it = |n: &Option<String>| n.as_ref().is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name));
+                names.iter().position(is_it)
+            };
+            let at = position(old).ok_or_else(|| directive.refused("No such command in rename-command"))?;
+            if position(new).is_some_and(|other| other != at) {
+                return Err(directive.refused("Target command name already exists"));
+            }
+            names[at] = (!new.is_empty()).then(|| String::from_utf8_lossy(new).to_ascii_lowercase());
+        }
+        let leaked: Vec<&'static str> = names
+            .into_iter()
+            .map(|name| match name {
+                Some(name) => &*name.leak(),
+                // A place in the table that nobody can guess.
+                None => &*sys::random::hex_id(40).expect("the kernel has random bytes").leak(),
+            })
+            .collect();
+        registry.lookup = Lookup::build(&leaked);
+        Ok(registry)
+    }
+
+    /// The number of a command by the name that it was given here, whatever it is called by.
+    pub fn number_of(&self, name: &str) -> Option<u16> {
+        self.commands.iter().position(|command| command.facts.name == name).map(|at| at as u16)
     }
 
     /// Command number `number`.

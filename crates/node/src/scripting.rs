@@ -5,6 +5,7 @@
 //! [`store::LEARNED`] times. One that then asks for another key is begun anew under the gate, and stays there; if it has
 //! written already, the shard is added where that can be done at once.
 
+mod declared;
 mod engine;
 mod host;
 pub mod payload;
@@ -15,6 +16,7 @@ mod store;
 use commands::Facts;
 use commands::facts::scripting as facts;
 
+pub use declared::may_write;
 pub use engine::{load_library, load_script};
 pub use run::{execute, run_in_unit};
 pub use shebang::{Flags, Shebang, ShebangError, library as library_name};

@@ -33,7 +33,8 @@ pub struct StartOptions {
 /// Runs a node with valkey-server's command line (without the program's name) until it stops.
 pub fn run(args: &[OsString], options: StartOptions) -> ExitCode {
     let loaded = parameters::load(args, &mut std::io::stdin())
-        .and_then(|p| crate::access::startup::check_directives(&p).map(|()| p));
+        .and_then(|p| crate::access::startup::check_directives(&p).map(|()| p))
+        .and_then(|p| Registry::with_renames(&p.renamed_commands).map(|_| p));
     let parameters = match loaded {
         Ok(parameters) => parameters,
         Err(error) => {
@@ -109,7 +110,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         "io_uring" => PollerKind::IoUring,
         _ => PollerKind::Auto,
     };
-    let registry = Registry::new();
+    let registry = Registry::with_renames(&parameters.renamed_commands)?;
     let hasher = hasher(&parameters, threads as u32);
     let databases = parameters.get_int(DATABASES) as u16;
     let unix_socket = parameters.get_str(UNIX).to_vec();
@@ -131,7 +132,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         gate: keyspace::gate::Gate::new(threads),
         listening: Mutex::new(listeners.tcp_copies()?),
         threads: Node::make_threads(threads, &registry, effect_log.as_ref())?,
-        exec_number: registry.find_name(b"exec").unwrap_or(u16::MAX),
+        exec_number: registry.number_of("exec").unwrap_or(u16::MAX),
         effect_log,
         effect_log_failed: AtomicBool::new(false),
         registry,
@@ -147,6 +148,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         parameters: Mutex::new(parameters),
         access,
         pause: Default::default(),
+        clients_measured: Default::default(),
         pubsub: Default::default(),
         tracking: Default::default(),
         workers: Workers::start()?,

@@ -98,7 +98,9 @@ impl IoThread {
         if rests {
             self.moving = None;
             self.poller.remove(client.fd.as_fd(), token);
-            if let Some(client) = state.clients.remove(slot) {
+            if let Some(mut client) = state.clients.remove(slot) {
+                self.uncount(&client);
+                client.meta.counted_bytes = 0;
                 self.node.threads[self.index].connections.fetch_sub(1, Ordering::Relaxed);
                 self.node.threads[to].connections.fetch_add(1, Ordering::Relaxed);
                 state.stats.moved_connections += 1;
@@ -122,6 +124,9 @@ impl IoThread {
             self.node.tracking.target_is_at(client.session.id, place);
         }
         state.clients.insert(client);
+        if self.counts_clients() {
+            self.touched.push(token as u32);
+        }
         if added.is_err() || !is_known {
             self.close(state, token as u32, moment);
         }

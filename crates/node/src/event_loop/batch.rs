@@ -142,8 +142,10 @@ impl IoThread {
                     // Others may have had the gate before us: what CONFIG SET and CLIENT PAUSE say counts from the next
                     // command on.
                     moment = moment.refreshed(self.node, &mut state);
+                    self.evict_clients_gated(&mut state);
                 }
                 self.run_one(&mut state, pending, &spans, &moment, true);
+                self.evict_clients_gated(&mut state);
                 moment = moment.refreshed(self.node, &mut state);
                 if self.abandoned {
                     break;

@@ -20,6 +20,23 @@ const READ_LARGE_BYTES: usize = 1024 * 1024;
 /// Commands of one connection per tick; the rest waits its turn.
 const COMMANDS_PER_TICK: usize = 1024;
 
+/// Whether the argument that arrives is one for which nothing else is read.
+#[inline]
+fn is_in_large_argument(client: &Client) -> bool {
+    !client.parser.is_idle() && client.parser.unparsed(client.input.len()) > READ_BYTES
+}
+
+/// Room for the next part of a large argument, whose size it returns: the buffer grows twofold, but to no more than the
+/// argument needs. What is announced and does not come takes no memory.
+fn make_room_for_argument(client: &mut Client) -> usize {
+    let (input, max) = (&mut client.input, client.wanted.min(READ_LARGE_BYTES));
+    if input.capacity() - input.len() < max {
+        let ample = (input.capacity() * 2).max(input.len() + READ_LARGE_BYTES);
+        input.reserve_exact(ample.min(input.len() + client.wanted) - input.len());
+    }
+    max
+}
+
 impl IoThread {
     /// Reads what a connection has and parses it.
     #[inline]
@@ -30,7 +47,11 @@ impl IoThread {
         {
             client.input = buffer;
         }
-        let max = if client.wanted > READ_BYTES { client.wanted.min(READ_LARGE_BYTES) } else { READ_BYTES };
+        let max = if client.wanted > READ_BYTES || client.wanted > 1 && is_in_large_argument(client) {
+            make_room_for_argument(client)
+        } else {
+            READ_BYTES
+        };
         state.stats.total_reads += 1;
         match self.poller.recv(client.fd.as_fd(), client.token, &mut client.input, max) {
             Ok(Received::Data(count)) => {
@@ -38,6 +59,9 @@ impl IoThread {
                 state.stats.net_input_bytes += count as u64;
                 client.meta.active_at_ms = moment.now_ms;
                 client.wanted = client.wanted.saturating_sub(count);
+                if self.counts_clients() {
+                    self.touched.push(slot);
+                }
                 self.parse(state, slot);
             }
             Ok(Received::WouldBlock) => {}

@@ -23,6 +23,9 @@ impl IoThread {
         for slot in dirty.drain(..) {
             let Some(client) = state.clients.get_mut(slot) else { continue };
             client.dirty = false;
+            if self.counts_clients() {
+                self.touched.push(slot);
+            }
             if !client.stopped {
                 // Split borrows: the buffers go to our spare list.
                 let mut taken = state.clients.take(slot).expect("it was just there");
@@ -38,6 +41,8 @@ impl IoThread {
             }
             if !matches!(client.waiting, Waiting::Slices(_)) {
                 client.sliced_bytes = 0;
+            } else if crate::limits::keeps_until_whole(self.node, client) {
+                continue;
             }
             let unsent = client.unsent();
             if unsent > 0 {

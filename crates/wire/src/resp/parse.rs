@@ -213,6 +213,11 @@ impl RequestParser {
         self.stage == Stage::Idle
     }
 
+    /// Bytes of the unfinished command's arguments that are complete. O(arguments).
+    pub fn taken_bytes(&self) -> usize {
+        self.partial.iter().map(|span| span.len as usize).sum()
+    }
+
     /// Bytes behind what has been taken in of the unfinished command, when the buffer is `buffered` bytes long: the
     /// part of an argument or line that is still incomplete.
     pub fn unparsed(&self, buffered: usize) -> usize {

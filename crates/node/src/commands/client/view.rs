@@ -10,7 +10,7 @@ use commands::{Args, Session};
 use wire::resp::Resp;
 
 use crate::blocked::request;
-use crate::client::{Client, Meta, Waiting};
+use crate::client::{Client, LENT_BUFFER_BYTES, Meta, Waiting};
 use crate::ctx::{BufferSizes, NodeCtx};
 use crate::node::Node;
 
@@ -22,6 +22,8 @@ pub struct View<'a> {
     pub meta: &'a Meta,
     buffers: BufferSizes,
     argv_bytes: usize,
+    /// Its arguments lie in the buffer that it has lent to its command.
+    is_asking: bool,
     output_capacity: usize,
     is_blocked: bool,
     wants_write: bool,
@@ -36,15 +38,21 @@ impl<'a> View<'a> {
             session: &client.session,
             meta: &client.meta,
             buffers: BufferSizes {
-                input: client.input.len().saturating_sub(client.consumed),
+                // Arguments that came whole are no part of the query buffer any more.
+                input: match client.parser.is_idle() {
+                    true => client.input.len().saturating_sub(client.consumed),
+                    false => client.parser.unparsed(client.input.len()),
+                },
                 input_free: client.input.capacity() - client.input.len(),
                 output: client.unsent(),
                 total: client.memory_bytes(),
             },
             argv_bytes: match &client.waiting {
                 Waiting::Blocked(blocked) => request(&blocked.ticket).args.as_args().bytes(),
-                _ => 0,
+                _ if client.parser.is_idle() => 0,
+                _ => client.parser.taken_bytes(),
             },
+            is_asking: false,
             output_capacity: client.out.capacity(),
             is_blocked: matches!(client.waiting, Waiting::Worker | Waiting::Slices(_))
                 || client.waiting.is_blocked(),
@@ -55,7 +63,7 @@ impl<'a> View<'a> {
 
     /// A client of this thread whose command is about to run.
     pub fn of_running(client: &'a Client, args: &Args<'_>) -> Self {
-        View { argv_bytes: args.bytes(), ..View::of(client) }
+        View { argv_bytes: args.bytes(), is_asking: true, ..View::of(client) }
     }
 
     /// The client whose command runs, with that command's arguments.
@@ -65,6 +73,7 @@ impl<'a> View<'a> {
             meta: ctx.meta,
             buffers: ctx.buffers,
             argv_bytes: args.bytes(),
+            is_asking: true,
             output_capacity: ctx.data.reply.out.capacity(),
             is_blocked: false,
             wants_write: false,
@@ -147,7 +156,8 @@ impl<'a> View<'a> {
         let redirect = session.tracking.as_ref().map_or(-1, |tracking| tracking.redirect as i64);
         let listed = buffers.output.saturating_sub(BUFFER_BYTES);
         let listed_blocks = listed.div_ceil(BUFFER_BYTES);
-        let total = buffers.total + self.argv_bytes;
+        // Who has a command run has two of its thread's buffers for that time.
+        let total = buffers.total + if self.is_asking { self.argv_bytes + LENT_BUFFER_BYTES } else { 0 };
         // Writing to memory does not fail.
         let _ = write!(
             line,

@@ -149,7 +149,8 @@ impl Cell {
         Cell { data, ..self }
     }
 
-    const fn shared(self, io_threads: usize) -> Cell {
+    /// The same with so many I/O threads, on cores that server and load share.
+    pub const fn shared(self, io_threads: usize) -> Cell {
         Cell { place: Place::Shared, io_threads, ..self }
     }
 

@@ -171,11 +171,16 @@ pub fn run(args: EngineArgs, plan: &Plan) -> Result<()> {
 
     throughput(&args, &setup, &cells, &binaries, &mut results);
     for part in parts {
-        for binary in binaries.iter().filter(|binary| !binary.kind.is_echo()) {
-            println!("{} {}", part.name(), binary.kind.name());
-            if let Err(error) = part.run(binary, args.base_port, &setup, &mut results) {
-                results.note(format!("{} {}: {error:#}", part.name(), binary.kind.name()));
-            }
+        let mut left: Vec<&Binary> = binaries.iter().filter(|binary| !binary.kind.is_echo()).collect();
+        for _ in 0..part.rounds(args.rounds.unwrap_or(5)) {
+            left.retain(|binary| {
+                println!("{} {}", part.name(), binary.kind.name());
+                let outcome = part.run(binary, args.base_port, &setup, &mut results);
+                if let Err(error) = &outcome {
+                    results.note(format!("{} {}: {error:#}", part.name(), binary.kind.name()));
+                }
+                outcome.is_ok()
+            });
         }
     }
 

@@ -12,6 +12,7 @@ mod handover;
 mod huge;
 mod measure;
 mod memory;
+mod messaging;
 mod pinger;
 mod plan;
 mod proc;
@@ -29,6 +30,8 @@ pub enum Bench {
     Engine(engine::EngineArgs),
     /// Collections beside valkey: CPU per operation, throughput, memory per element, other clients' waits
     Types(engine::EngineArgs),
+    /// Scripts, users, transactions, Pub/Sub and client-side caching beside valkey: CPU per operation, throughput
+    Messaging(engine::EngineArgs),
     /// Run the load generator alone against a server that is up (as `brasa bench` does)
     Load(loadgen::BenchArgs),
     /// The bare request and reply loop that `engine` measures as the physical limit
@@ -41,6 +44,7 @@ pub fn run(bench: Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Engine(args) => engine::run(args, plan::ENGINE),
         Bench::Types(args) => engine::run(args, plan::TYPES),
+        Bench::Messaging(args) => engine::run(args, plan::MESSAGING),
         Bench::Echo(args) => echo::run(&args),
         Bench::Load(args) => {
             let report = loadgen::run(&args)?;

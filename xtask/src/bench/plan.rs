@@ -6,7 +6,7 @@ use super::{
     cells::{CELLS, Cell, Data},
     handover, huge,
     measure::Setup,
-    memory, redis_benchmark,
+    memory, messaging, redis_benchmark,
     results::Results,
     servers::{Binary, Kind},
     stall, types,
@@ -38,6 +38,8 @@ pub enum Part {
     Elements(&'static Data),
     /// Blocked clients that are served.
     HandOver,
+    /// Rounds of a fixed exchange, each a few times, the servers in turn.
+    Exchange(&'static messaging::Exchange),
     /// Name, and pings while a client reads one huge value, by this command, again and again.
     Read(&'static str, &'static Data, &'static str),
     /// Name, and pings while one huge value is deleted.
@@ -53,8 +55,14 @@ impl Part {
             Part::Stalls => "stall",
             Part::Elements(_) => "elements",
             Part::HandOver => "blpop",
+            Part::Exchange(exchange) => exchange.name,
             Part::Read(name, ..) | Part::Delete(name, _) => name,
         }
+    }
+
+    /// How often it is measured, the servers in turn.
+    pub fn rounds(&self, rounds: usize) -> usize {
+        if matches!(self, Part::Exchange(_)) { rounds } else { 1 }
     }
 
     /// Measures one server, which it starts on `port`, and adds to the results what it found.
@@ -75,6 +83,9 @@ impl Part {
                 memory::of_elements(binary, data, port, setup).map(|row| results.memory.push(row))
             }
             Part::HandOver => handover::run(binary, port, setup).map(|rows| results.handovers.extend(rows)),
+            Part::Exchange(exchange) => {
+                exchange.run(binary, port, setup).map(|row| results.exchanges.push(row))
+            }
             Part::Read(_, data, request) => {
                 huge::read(binary, data, request, port, setup).map(|row| results.stalls.push(row))
             }
@@ -124,6 +135,16 @@ pub const TYPES: &Plan = &Plan {
     parts: types::PARTS,
 };
 
+/// `bench messaging`: what has no keys, or more than keys.
+pub const MESSAGING: &Plan = &Plan {
+    name: "messaging",
+    subject: "1M keys of 16 B, values and messages of 64 B; scripts: a limiter of fixed windows (INCR, EXPIRE once) and a \
+              leaky bucket (GET, SET with PX); sixteen requests in flight where nothing else is said",
+    servers: &[Kind::Brasa, Kind::Valkey],
+    cells: messaging::CELLS,
+    parts: messaging::PARTS,
+};
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -132,7 +153,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_every_cell_can_run() {
-        for plan in [ENGINE, TYPES] {
+        for plan in [ENGINE, TYPES, MESSAGING] {
             let names: HashSet<&str> = plan.names().collect();
             assert_eq!(names.len(), plan.names().count(), "{}", plan.name);
             for cell in plan.cells {

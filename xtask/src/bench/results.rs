@@ -14,7 +14,7 @@ use loadgen::report::{Latency, quoted};
 use super::{
     handover,
     measure::{Sample, Setup},
-    memory,
+    memory, messaging,
     plan::Plan,
     proc::{Machine, core_list},
     redis_benchmark,
@@ -52,6 +52,8 @@ pub struct Results {
     pub redis_benchmark: Vec<redis_benchmark::Row>,
     /// Blocked clients that were served.
     pub handovers: Vec<handover::Row>,
+    /// Rounds of exchanges.
+    pub exchanges: Vec<messaging::Row>,
     /// Memory rows.
     pub memory: Vec<memory::Row>,
     /// Stall rows.
@@ -75,6 +77,7 @@ impl Results {
             samples: Vec::new(),
             redis_benchmark: Vec::new(),
             handovers: Vec::new(),
+            exchanges: Vec::new(),
             memory: Vec::new(),
             stalls: Vec::new(),
             notes: Vec::new(),
@@ -107,6 +110,7 @@ impl Results {
         self.throughput_table(&mut out).expect("writing to a string");
         self.redis_benchmark_table(&mut out).expect("writing to a string");
         self.handover_table(&mut out).expect("writing to a string");
+        self.exchange_table(&mut out).expect("writing to a string");
         self.memory_table(&mut out).expect("writing to a string");
         self.stall_table(&mut out).expect("writing to a string");
         if !self.notes.is_empty() {
@@ -275,6 +279,48 @@ impl Results {
         Ok(())
     }
 
+    fn exchange_table(&self, out: &mut String) -> std::fmt::Result {
+        if self.exchanges.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\n## Exchanges\n\nClients that send at once and then wait for all that must come. An operation is: of \
+             multi-of-10 a transaction of ten SETs, of publish a message for one listener, of tracking a GET and a SET \
+             by another client (and, with tracking on, the news of it). Medians, and ratios of the same round: min / \
+             median / max.\n\n| exchange | server | CPU us | CPU ratio | operations/s | ratio |\n|---|---|--:|--:|--:|--:|"
+        )?;
+        let mut names: Vec<&str> = self.exchanges.iter().map(|row| row.name).collect();
+        names.dedup();
+        for name in names {
+            let of = |server| -> Vec<&messaging::Row> {
+                self.exchanges.iter().filter(|row| row.name == name && row.server == server).collect()
+            };
+            let reference = of(REFERENCE);
+            let mut servers: Vec<Kind> =
+                self.exchanges.iter().filter(|row| row.name == name).map(|row| row.server).collect();
+            servers.sort();
+            servers.dedup();
+            for server in servers {
+                let rows = of(server);
+                let spread = |value: fn(&messaging::Row) -> f64| {
+                    let both = rows.iter().zip(&reference);
+                    spread(both.map(|(own, other)| value(own) / value(other)).collect())
+                };
+                writeln!(
+                    out,
+                    "| {name} | {} | {:.3} | {} | {:.0} | {} |",
+                    server.name(),
+                    median(rows.iter().map(|row| row.cpu_us).collect()),
+                    spread(|row| row.cpu_us),
+                    median(rows.iter().map(|row| row.per_s).collect()),
+                    spread(|row| row.per_s),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     fn memory_table(&self, out: &mut String) -> std::fmt::Result {
         if self.memory.is_empty() {
             return Ok(());
@@ -408,6 +454,15 @@ impl Results {
                 latency_json(&row.latency)
             )
         });
+        let exchanges = self.exchanges.iter().map(|row| {
+            format!(
+                r#"{{"name":{},"server":{},"cpu_us":{:.4},"per_s":{:.1}}}"#,
+                quoted(row.name),
+                quoted(row.server.name()),
+                row.cpu_us,
+                row.per_s
+            )
+        });
         let memory = self.memory.iter().map(|row| {
             format!(
                 r#"{{"scenario":{},"server":{},"keys":{},"payload_bytes":{:.1},"rss_bytes":{},"used_bytes":{}}}"#,
@@ -435,7 +490,7 @@ impl Results {
         });
         format!(
             "{{\n\"date\":{},\n\"command\":{},\n\"seed\":{},\n\"machine\":{{\"cpu\":{},\"processors\":{},\"memory_bytes\":{},\
-             \"kernel\":{},\"congestion_control\":{}}},\n\"servers\":{},\n\"samples\":{},\n\"redis_benchmark\":{},\n\"handovers\":{},\n\"memory\":{},\n\"stalls\":{},\n\
+             \"kernel\":{},\"congestion_control\":{}}},\n\"servers\":{},\n\"samples\":{},\n\"redis_benchmark\":{},\n\"handovers\":{},\n\"exchanges\":{},\n\"memory\":{},\n\"stalls\":{},\n\
              \"notes\":{}\n}}\n",
             quoted(&self.date),
             quoted(&self.command_line),
@@ -449,6 +504,7 @@ impl Results {
             list(samples.collect()),
             list(redis_benchmark.collect()),
             list(handovers.collect()),
+            list(exchanges.collect()),
             list(memory.collect()),
             list(stalls.collect()),
             list(self.notes.iter().map(|note| quoted(note)).collect())
@@ -479,7 +535,11 @@ fn ratios(samples: &[&Sample], reference: &[&Sample], value: fn(&Sample) -> f64)
         let same = reference.iter().find(|other| other.round == sample.round)?;
         Some(value(sample) / value(same))
     };
-    let all: Vec<f64> = samples.iter().filter_map(of_round).collect();
+    spread(samples.iter().filter_map(of_round).collect())
+}
+
+/// `min / median / max`.
+fn spread(all: Vec<f64>) -> String {
     if all.is_empty() {
         return "–".to_owned();
     }

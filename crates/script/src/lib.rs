@@ -10,6 +10,7 @@ pub mod cjson;
 pub mod cmsgpack;
 mod convert;
 mod failure;
+pub mod fuzzing;
 mod host;
 mod interpreter;
 pub mod number;

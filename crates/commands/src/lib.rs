@@ -12,6 +12,7 @@ pub mod facts;
 pub mod geo;
 pub mod hyperloglog;
 pub mod keys;
+pub mod memcached;
 pub mod options;
 pub mod session;
 #[cfg(test)]

@@ -24,5 +24,5 @@ pub use key::{Key, KeyHasher, Sharding, slot_of};
 pub use notify::Class;
 pub use shard::{Keyspace, KeyspaceOptions, Locked, Shard};
 pub use space::{Space, SpaceCounters, Ttl, WrongType};
-pub use structures::entry::{EntryRef, NewValue, Value};
+pub use structures::entry::{EntryRef, Item, Marks, NewValue, Value};
 pub use structures::object::{INLINE_MAX_BYTES, Object, Variant};

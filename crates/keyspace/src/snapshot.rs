@@ -82,8 +82,7 @@ fn clone_entry(entry: EntryRef<'_>, heap: &mut Heap) -> EntryBox {
         Value::Bytes(bytes) => NewValue::Bytes { bytes, raw: entry.is_raw() },
         Value::Object(object) => NewValue::Object(Box::new(object.clone())),
     };
-    let meta = Meta { expire_at_ms: entry.expire_at_ms(), access: entry.access(), epoch: entry.epoch() };
-    heap.entry(entry.key(), value, meta)
+    heap.entry(entry.key(), value, entry.meta())
 }
 
 /// A scan over the state at the cut.

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use effect_log::Effects;
-use structures::entry::{EntryBox, EntryRef, Meta, NewValue, Value};
+use structures::entry::{EntryBox, EntryRef, Item, Meta, NewValue, Value};
 use structures::object::{Object, Variant};
 use structures::slab::Heap;
 use structures::table::Slot;
@@ -425,11 +425,36 @@ impl<'a> Space<'a> {
     #[inline]
     pub fn set(&mut self, key: Key<'_>, value: NewValue<'_>, ttl: Ttl) {
         let slot = self.live_slot(key);
-        self.set_at(key, slot, value, ttl);
+        self.set_at(key, slot, value, ttl, Item::default());
+    }
+
+    /// Stores an item of memcached under a key, new or not. A CAS of 0 stands for a new one, greater than any the key has
+    /// had. Returns the item's CAS. O(1).
+    pub fn set_item(
+        &mut self,
+        key: Key<'_>,
+        value: NewValue<'_>,
+        expire_at_ms: Option<i64>,
+        item: Item,
+    ) -> u64 {
+        let slot = self.live_slot(key);
+        let cas = match item.cas {
+            0 => self.next_cas(key.shard),
+            cas => cas,
+        };
+        let ttl = expire_at_ms.map_or(Ttl::Clear, Ttl::At);
+        self.set_at(key, slot, value, ttl, Item { cas, ..item });
+        cas
+    }
+
+    /// The number of a shard's next change among those of all shards.
+    fn next_cas(&mut self, shard: u32) -> u64 {
+        let shards = u64::from(self.keyspace.shard_count());
+        (self.shard(shard).version + 1) * shards + u64::from(shard)
     }
 
     #[inline(always)]
-    fn set_at(&mut self, key: Key<'_>, slot: Option<Slot>, value: NewValue<'_>, ttl: Ttl) {
+    fn set_at(&mut self, key: Key<'_>, slot: Option<Slot>, value: NewValue<'_>, ttl: Ttl, item: Item) {
         let physical = self.physical;
         let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
         let fresh = self.access.fresh();
@@ -452,7 +477,8 @@ impl<'a> Space<'a> {
                     Ttl::At(at) => Some(at),
                 };
                 let access = self.access.inherited(was_access);
-                let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access, epoch });
+                let entry =
+                    self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access, epoch, item });
                 if self.access.is_s3() {
                     entry.view().set_frequency((frequency + 1).min(3));
                 }
@@ -462,8 +488,11 @@ impl<'a> Space<'a> {
             }
             None => {
                 let expire_at_ms = if let Ttl::At(at) = ttl { Some(at) } else { None };
-                let entry =
-                    self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access: fresh, epoch });
+                let entry = self.local.heap.entry(
+                    key.bytes,
+                    value,
+                    Meta { expire_at_ms, access: fresh, epoch, item },
+                );
                 self.insert(key, entry);
             }
         }
@@ -606,7 +635,7 @@ impl<'a> Space<'a> {
         let Some(table) = shard.table(physical) else { return false };
         let old = table.entry(slot);
         let (was, frequency) = (old.is_volatile(), old.frequency());
-        let meta = Meta { expire_at_ms, access: old.access(), epoch: (epoch & 3) as u8 };
+        let meta = Meta { expire_at_ms, epoch: (epoch & 3) as u8, ..old.meta() };
         let value = match old.value() {
             Value::Int(n) => Some(NewValue::Int(n)),
             Value::Bytes(bytes) => Some(NewValue::Bytes { bytes, raw: old.is_raw() }),
@@ -647,7 +676,7 @@ impl<'a> Space<'a> {
             }
             _ => return,
         };
-        let meta = Meta { expire_at_ms: old.expire_at_ms(), access: old.access(), epoch };
+        let meta = Meta { epoch, ..old.meta() };
         let entry = self.local.heap.entry(key.bytes, NewValue::Bytes { bytes, raw: true }, meta);
         entry.view().set_frequency(old.frequency());
         self.put_back(key, slot, entry);
@@ -664,12 +693,16 @@ impl<'a> Space<'a> {
         });
         match old {
             Some((slot, expire_at_ms, access, frequency)) => {
-                let entry = self.local.heap.entry(key.bytes, value, Meta { expire_at_ms, access, epoch });
+                let entry = self.local.heap.entry(
+                    key.bytes,
+                    value,
+                    Meta { expire_at_ms, access, epoch, ..Meta::default() },
+                );
                 entry.view().set_frequency(frequency);
                 self.put_back(key, slot, entry);
             }
             None => {
-                let meta = Meta { expire_at_ms: None, access: self.access.fresh(), epoch };
+                let meta = Meta { access: self.access.fresh(), epoch, ..Meta::default() };
                 let entry = self.local.heap.entry(key.bytes, value, meta);
                 self.insert(key, entry);
             }
@@ -764,7 +797,7 @@ impl<'a> Space<'a> {
             Some(slot) => slot,
             None => {
                 let epoch = (self.keyspace.epoch.load(Ordering::Relaxed) & 3) as u8;
-                let meta = Meta { expire_at_ms: None, access: self.access.fresh(), epoch };
+                let meta = Meta { access: self.access.fresh(), epoch, ..Meta::default() };
                 let value = NewValue::Object(Box::new(make().into_object()));
                 let entry = self.local.heap.entry(key.bytes, value, meta);
                 self.insert(key, entry);

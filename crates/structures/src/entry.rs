@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! byte 0   kind (3 bits) | has expiry | raw | epoch (2 bits) | main queue
-//! byte 1   frequency of S3-FIFO (2 bits), rest unused
+//! byte 1   frequency of S3-FIFO (2 bits), then for items of memcached: has CAS | CAS is wide | has flags | marks (3 bits)
 //! 2..5     access: LRU clock in seconds or LFU counter, 24 bits
 //! 5..      key length: one byte, or 255 and four bytes
 //! ..       value length (kind Bytes only): one byte, or 254 and two bytes, or 255 and four bytes
+//! ..       client flags, 4 bytes (only with `has flags`), CAS, 4 or 8 bytes (only with `has CAS`)
 //! ..       expiry, 8 bytes, Unix ms (only with `has expiry`)
 //! ..       key bytes, then value: bytes | 8-byte integer | 8-byte pointer to an `Object`
 //! ```
 //!
 //! A 16-byte key with a 64-byte value takes 87 bytes, so one object of 88.
 //!
-//! **Invariant:** the bytes of a published entry never change, except the access field, the epoch and an `Object`
+//! **Invariant:** the bytes of a published entry never change, except the access field, the epoch, marks and an `Object`
 //! behind its pointer: a new value is a new entry. Readers without the lock and snapshots rely on it.
 
 use std::marker::PhantomData;
@@ -31,6 +32,12 @@ const EPOCH_SHIFT: u8 = 5;
 const EPOCH_MASK: u8 = 0b11 << EPOCH_SHIFT;
 const MAIN_QUEUE: u8 = 1 << 7;
 const FIXED_BYTES: usize = 5;
+/// Bits of byte 1.
+const HAS_CAS: u8 = 1 << 2;
+const WIDE_CAS: u8 = 1 << 3;
+const HAS_FLAGS: u8 = 1 << 4;
+const MARKS_SHIFT: u8 = 5;
+const MARKS_MASK: u8 = 0b111 << MARKS_SHIFT;
 
 /// A value as it is read. Strings come in three forms; everything larger or structured is an [`Object`].
 #[derive(Clone, Copy)]
@@ -59,6 +66,69 @@ pub enum NewValue<'a> {
     Object(Box<Object>),
 }
 
+/// What memcached keeps of an item beside key, value and expiry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Item {
+    /// The client's own flags.
+    pub flags: u32,
+    /// The number of the change that stored it; 0 = none, as for keys that came by RESP.
+    pub cas: u64,
+    /// What has happened to it since.
+    pub marks: Marks,
+}
+
+/// What has happened to an item since it was stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// It was read.
+    pub fetched: bool,
+    /// It was invalidated, and may be served as out of date (meta protocol).
+    pub stale: bool,
+    /// A client was told to renew it (meta protocol).
+    pub won: bool,
+}
+
+impl Marks {
+    fn bits(self) -> u8 {
+        (u8::from(self.fetched) | u8::from(self.stale) << 1 | u8::from(self.won) << 2) << MARKS_SHIFT
+    }
+
+    fn of(byte: u8) -> Marks {
+        let bits = byte >> MARKS_SHIFT;
+        Marks { fetched: bits & 1 != 0, stale: bits & 2 != 0, won: bits & 4 != 0 }
+    }
+}
+
+impl Item {
+    /// Bits of byte 1.
+    #[inline(always)]
+    fn bits(&self) -> u8 {
+        if *self == Item::default() {
+            return 0;
+        }
+        let cas = match self.cas {
+            0 => 0,
+            cas if u32::try_from(cas).is_ok() => HAS_CAS,
+            _ => HAS_CAS | WIDE_CAS,
+        };
+        cas | if self.flags != 0 { HAS_FLAGS } else { 0 } | self.marks.bits()
+    }
+}
+
+/// Bytes of flags and CAS, by byte 1.
+#[inline(always)]
+fn item_bytes(byte: u8) -> usize {
+    if byte & (HAS_CAS | HAS_FLAGS) == 0 {
+        return 0;
+    }
+    let cas = match byte & (HAS_CAS | WIDE_CAS) {
+        HAS_CAS => 4,
+        0 | WIDE_CAS => 0,
+        _ => 8,
+    };
+    cas + if byte & HAS_FLAGS != 0 { 4 } else { 0 }
+}
+
 /// What an entry carries beside key and value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Meta {
@@ -68,6 +138,8 @@ pub struct Meta {
     pub access: u32,
     /// Snapshot epoch, 2 bits.
     pub epoch: u8,
+    /// Of items of memcached.
+    pub item: Item,
 }
 
 /// An entry that no table points to; give it to a table or to [`Heap::release`].
@@ -121,7 +193,8 @@ impl Heap {
         };
         assert!(key.len() <= u32::MAX as usize && value_len <= u32::MAX as usize, "bounded by the protocol");
         let expiry = if meta.expire_at_ms.is_some() { 8 } else { 0 };
-        let key_at = FIXED_BYTES + length_bytes_key(key.len()) + value_head + expiry;
+        let item = meta.item.bits();
+        let key_at = FIXED_BYTES + length_bytes_key(key.len()) + value_head + item_bytes(item) + expiry;
         let size = key_at + key.len() + value_len;
         let ptr = self.alloc(size);
         let p = ptr.as_ptr();
@@ -132,7 +205,7 @@ impl Heap {
         // SAFETY: `alloc` returned at least `size` bytes; all writes below stay inside, in the order of the layout.
         unsafe {
             p.write(tag);
-            p.add(1).write(0);
+            p.add(1).write(item);
             let access = meta.access.to_le_bytes();
             p.add(2).copy_from_nonoverlapping(access.as_ptr(), 3);
             let mut at = FIXED_BYTES;
@@ -157,6 +230,15 @@ impl Heap {
                     p.add(at + 1).copy_from_nonoverlapping((value_len as u32).to_le_bytes().as_ptr(), 4);
                     at += 5;
                 }
+            }
+            if item & HAS_FLAGS != 0 {
+                p.add(at).copy_from_nonoverlapping(meta.item.flags.to_le_bytes().as_ptr(), 4);
+                at += 4;
+            }
+            if item & HAS_CAS != 0 {
+                let len = if item & WIDE_CAS != 0 { 8 } else { 4 };
+                p.add(at).copy_from_nonoverlapping(meta.item.cas.to_le_bytes().as_ptr(), len);
+                at += len;
             }
             if let Some(expire) = meta.expire_at_ms {
                 p.add(at).copy_from_nonoverlapping(expire.to_le_bytes().as_ptr(), 8);
@@ -200,7 +282,7 @@ impl Heap {
     /// A new entry under another key with the value (moved), expiry, access and frequency of `old`, which is freed.
     pub fn with_key(&mut self, old: EntryBox, key: &[u8], epoch: u8) -> EntryBox {
         let view = old.view();
-        let meta = Meta { expire_at_ms: view.expire_at_ms(), access: view.access(), epoch };
+        let meta = Meta { epoch, ..view.meta() };
         self.rebuild(old, Some(key), meta)
     }
 
@@ -311,6 +393,7 @@ impl<'a> EntryRef<'a> {
                 }
             }
         }
+        at += item_bytes(self.byte(1));
         if tag & HAS_EXPIRY != 0 {
             at += 8;
         }
@@ -392,6 +475,50 @@ impl<'a> EntryRef<'a> {
         match (key, unsafe { &*object }.due_at_ms()) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
+        }
+    }
+
+    /// What memcached keeps of it.
+    #[inline]
+    pub fn item(self) -> Item {
+        let byte = self.byte(1);
+        let len = item_bytes(byte);
+        let marks = Marks::of(byte);
+        if len == 0 {
+            return Item { marks, ..Item::default() };
+        }
+        let mut at = self.parts().key_at - if self.is_volatile() { 8 } else { 0 } - len;
+        let mut flags = 0;
+        if byte & HAS_FLAGS != 0 {
+            flags = self.u32_at(at);
+            at += 4;
+        }
+        let cas = match byte & (HAS_CAS | WIDE_CAS) {
+            HAS_CAS => u64::from(self.u32_at(at)),
+            0 | WIDE_CAS => 0,
+            _ => u64::from(self.u32_at(at)) | u64::from(self.u32_at(at + 4)) << 32,
+        };
+        Item { flags, cas, marks }
+    }
+
+    /// Notes what has happened to an item. Writes only when that is new.
+    #[inline]
+    pub fn set_marks(self, marks: Marks) {
+        let old = self.byte(1);
+        let new = (old & !MARKS_MASK) | marks.bits();
+        if new != old {
+            // SAFETY: byte 1 is the flags; no slice handed out covers it.
+            unsafe { self.ptr.as_ptr().add(1).write(new) };
+        }
+    }
+
+    /// What it carries beside key and value.
+    pub fn meta(self) -> Meta {
+        Meta {
+            expire_at_ms: self.expire_at_ms(),
+            access: self.access(),
+            epoch: self.epoch(),
+            item: self.item(),
         }
     }
 

@@ -40,6 +40,20 @@ fn check(entry: EntryRef<'_>, key: &[u8], value: &Plain, meta: Meta) {
     assert_eq!(entry.expire_at_ms(), meta.expire_at_ms);
     assert_eq!(entry.is_volatile(), meta.expire_at_ms.is_some());
     assert_eq!((entry.access(), entry.epoch()), (meta.access, meta.epoch));
+    assert_eq!((entry.item(), entry.meta()), (meta.item, meta));
+}
+
+/// With and without flags, CAS narrow, wide and none.
+fn random_item(rng: &mut Rng) -> Item {
+    let cas = match rng.below(4) {
+        0 => 0,
+        1 => rng.next(),
+        2 => u64::from(u32::MAX) + rng.next() % 2,
+        _ => 1 + rng.next() % 1000,
+    };
+    let flags = if rng.below(2) == 0 { 0 } else { rng.next() as u32 };
+    let mut mark = || rng.below(2) == 0;
+    Item { flags, cas, marks: Marks { fetched: mark(), stale: mark(), won: mark() } }
 }
 
 #[test]
@@ -49,8 +63,8 @@ fn every_kind_and_length_reads_back() {
     for key_len in KEY_LENGTHS {
         let key = rng.bytes(key_len);
         for expire_at_ms in [None, Some(0), Some(-1), Some(i64::MAX), Some(1_800_000_000_123)] {
-            let meta =
-                Meta { expire_at_ms, access: rng.next() as u32 & 0xff_ffff, epoch: rng.below(4) as u8 };
+            let (access, epoch) = (rng.next() as u32 & 0xff_ffff, rng.below(4) as u8);
+            let meta = Meta { expire_at_ms, access, epoch, item: random_item(&mut rng) };
             for n in [0, -1, i64::MIN, i64::MAX] {
                 let entry = heap.entry(&key, NewValue::Int(n), meta);
                 check(entry.view(), &key, &Plain::Int(n), meta);
@@ -65,7 +79,7 @@ fn every_kind_and_length_reads_back() {
                     assert_eq!(entry.view().is_raw(), raw);
                     let bytes = entry.view().memory_bytes();
                     let least = key_len + value_len + FIXED_BYTES + 2;
-                    assert!((least..least + 56).contains(&bytes), "{bytes} for {key_len} and {value_len}");
+                    assert!((least..least + 72).contains(&bytes), "{bytes} for {key_len} and {value_len}");
                     heap.release(entry);
                 }
             }
@@ -94,11 +108,11 @@ fn marks_do_not_touch_one_another() {
     let mut rng = Rng(2);
     for key_len in [0, 3, 254, 300] {
         let key = rng.bytes(key_len);
-        let mut meta = Meta { expire_at_ms: Some(77), access: 1, epoch: 1 };
+        let mut meta = Meta { expire_at_ms: Some(77), access: 1, epoch: 1, item: random_item(&mut rng) };
         let entry = heap.entry(&key, NewValue::Bytes { bytes: b"value", raw: true }, meta);
         let (mut frequency, mut main) = (0, false);
         for _ in 0..2000 {
-            match rng.below(4) {
+            match rng.below(5) {
                 0 => {
                     // Bits above the field are not the entry's.
                     let access = rng.next() as u32;
@@ -110,6 +124,10 @@ fn marks_do_not_touch_one_another() {
                     entry.view().set_epoch(meta.epoch);
                 }
                 2 => {
+                    meta.item.marks = random_item(&mut rng).marks;
+                    entry.view().set_marks(meta.item.marks);
+                }
+                3 => {
                     frequency = rng.below(4) as u8;
                     entry.view().set_frequency(frequency);
                 }
@@ -143,6 +161,7 @@ fn rebuilt_entries_keep_what_they_do_not_change() {
             expire_at_ms: (rng.below(2) == 0).then(|| rng.next() as i64),
             access: rng.next() as u32 & 0xff_ffff,
             epoch: rng.below(4) as u8,
+            item: random_item(rng),
         };
         let meta = random_meta(&mut rng);
         let entry = heap.entry(&key, value, meta);

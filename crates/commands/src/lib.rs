@@ -14,6 +14,7 @@ pub mod hyperloglog;
 pub mod keys;
 pub mod memcached;
 pub mod options;
+pub mod queue;
 pub mod session;
 #[cfg(test)]
 mod set_aside;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use wire::resp::Resp;
 
-use crate::args::OwnedArgs;
+use crate::queue::Queue;
 
 /// What `CLIENT REPLY` chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -25,16 +25,14 @@ pub enum ReplyMode {
 /// Commands queued by MULTI.
 #[derive(Default)]
 pub struct Multi {
-    /// Each with the number of its row in the node's registry.
-    pub queue: Vec<(u16, OwnedArgs)>,
+    /// The commands.
+    pub queue: Queue,
     /// The database that the last queued SELECT names: permissions of what is queued behind it are checked in that.
     pub db: Option<u16>,
     /// A command was refused while queueing: EXEC aborts.
     pub aborted: bool,
     /// Some queued command may need memory: EXEC is refused when there is none.
     pub denies_oom: bool,
-    /// Heap bytes of the queued arguments.
-    pub bytes: usize,
 }
 
 impl Multi {
@@ -42,13 +40,18 @@ impl Multi {
     pub fn abort(&mut self) {
         self.aborted = true;
         self.db = None;
-        self.queue = Vec::new();
-        self.bytes = 0;
+        self.queue = Queue::default();
+    }
+
+    /// Becomes an empty transaction that keeps some room.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        (self.db, self.aborted, self.denies_oom) = (None, false, false);
     }
 
     /// Heap bytes. O(1).
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Multi>() + self.queue.capacity() * size_of::<(u16, OwnedArgs)>() + self.bytes
+        size_of::<Multi>() + self.queue.memory_bytes()
     }
 }
 

@@ -295,7 +295,7 @@ fn run_command_slow(
             return Done::Paused;
         }
         Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
-            crate::multi::queue(client, number, command, args, node.keyspace.databases());
+            crate::multi::queue(client, number, command, args, first_key, node.keyspace.databases());
             return finish_reply(client, reply_from, Done::Replied);
         }
         Ok(()) => {
@@ -471,7 +471,7 @@ fn is_held(node: &Node, session: &Session, command: &Command, args: &Args<'_>, m
         _ => moment.paused.holds(command),
     };
     let queue = session.multi.as_ref().filter(|_| command.facts.name == "exec").map(|multi| &multi.queue);
-    let queued = queue.into_iter().flatten().any(|(n, args)| holds(node.registry.get(*n), &args.as_args()));
+    let queued = queue.is_some_and(|queue| queue.iter().any(|q| holds(node.registry.get(q.number), &q.args)));
     queued || holds(command, args)
 }
 

@@ -6,8 +6,9 @@
 
 use std::sync::atomic::Ordering;
 
-use commands::facts::Flags;
-use commands::session::{Multi, Watched};
+use commands::facts::{Flags, KeyShape};
+use commands::queue::Queued;
+use commands::session::Watched;
 use commands::{Args, CommandError, CommandResult, Outcome};
 use keyspace::{Key, Locked, Space};
 use wire::number::parse_i64;
@@ -30,18 +31,23 @@ pub fn runs_at_once(command: &Command) -> bool {
 }
 
 /// Queues a command of a transaction.
-pub fn queue(client: &mut Client, number: u16, command: &Command, given: &Args<'_>, databases: u16) {
+pub fn queue(
+    client: &mut Client,
+    number: u16,
+    command: &Command,
+    args: &Args<'_>,
+    first_key: Option<(u8, u32, u32)>,
+    databases: u16,
+) {
     let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
     if let Some(multi) = &mut client.session.multi {
         client.meta.last_command = number;
         multi.denies_oom |= command.has(Flags::DENYOOM);
         // A transaction that cannot succeed any more needs no memory.
         if !multi.aborted && !client.session.watch.as_ref().is_some_and(|w| w.is_dirty()) {
-            let args = given.to_owned();
-            multi.bytes += args.memory_bytes();
-            multi.queue.push((number, args));
+            multi.queue.push(number, args, first_key);
             if command.facts.name == "select"
-                && let Some(db) = given.try_get(1).and_then(parse_i64)
+                && let Some(db) = args.try_get(1).and_then(parse_i64)
                 && let Ok(db) = u16::try_from(db)
                 && db < databases
             {
@@ -66,7 +72,7 @@ pub fn transaction(
             if client.session.multi.is_some() {
                 return Err(CommandError::text("ERR MULTI calls can not be nested"));
             }
-            client.session.multi = Some(Box::new(Multi::default()));
+            client.session.multi = Some(state.spare_multi.take().unwrap_or_default());
             client.session.used_multi = true;
         }
         "discard" => {
@@ -149,20 +155,19 @@ pub fn exec(
     gated: bool,
     client: &mut Client,
 ) -> CommandResult {
-    let Some(multi) = client.session.multi.take() else {
+    let Some(mut multi) = client.session.multi.take() else {
         return Err(CommandError::text("ERR EXEC without MULTI"));
     };
     if multi.aborted {
         unwatch_all(node, state, moment, client)?;
         return Err(CommandError::text("EXECABORT Transaction discarded because of previous errors."));
     }
-    let needs_gate = multi.queue.iter().any(|(number, args)| {
-        let command = node.registry.get(*number);
+    let needs_gate = multi.queue.iter().any(|queued| {
+        let command = node.registry.get(queued.number);
         command.gate
             || matches!(command.run, Run::Script)
             || (!command.has_keys() && matches!(command.run, Run::Data(_)))
-            || (matches!(command.facts.name, "sort" | "sort_ro")
-                && commands::sort::needs_gate(&args.as_args()))
+            || (matches!(command.facts.name, "sort" | "sort_ro") && commands::sort::needs_gate(&queued.args))
     });
     if needs_gate && !gated {
         client.session.multi = Some(multi);
@@ -173,8 +178,14 @@ pub fn exec(
     } else {
         let watch = client.session.watch.as_ref().map(|w| w.keys.as_slice()).unwrap_or_default();
         let mut keys: Vec<Key<'_>> = watch.iter().map(|w| node.keyspace.hasher.place(&w.key)).collect();
-        for (number, args) in &multi.queue {
-            keys.extend(places(node, node.registry.get(*number), &args.as_args()));
+        for queued in multi.queue.iter() {
+            let command = node.registry.get(queued.number);
+            match (command.facts.key_shape, queued.first_key) {
+                (KeyShape::One(at), Some((_, shard, order))) => {
+                    keys.push(Key { bytes: queued.args.get(usize::from(at)), shard, order });
+                }
+                _ => keys.extend(places(node, command, &queued.args)),
+            }
         }
         let locks = match node.keyspace.lock(&keys) {
             Ok(locked) if locked.is_waited_for() => blocked::lock_to_serve(node, locked, &keys, usize::MAX),
@@ -182,7 +193,11 @@ pub fn exec(
             Err(busy) => Locks::Busy(busy),
         };
         let instead = match locks {
-            Locks::Held(locked) => Ok(locked),
+            Locks::Held(mut locked) => {
+                let physical = node.keyspace.physical(client.session.db);
+                node.keyspace.prefetch(&mut locked, physical, &keys);
+                Ok(locked)
+            }
             Locks::Busy(busy) => Err(Outcome::Busy(busy)),
             Locks::Gate => Err(Outcome::NeedsGate),
         };
@@ -212,14 +227,13 @@ pub fn exec(
     let (unit_from, started) = (client.out.len(), state.last_tick);
     ReplyWriter::new(&mut client.out, client.session.resp).array(multi.queue.len());
     state.in_unit = true;
-    let bytes = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
-    client.session.executing = Some((multi.queue.len(), bytes));
+    client.session.executing = Some((multi.queue.len(), multi.queue.bytes()));
     let mut locked = Some(locked);
     let mut moment = *moment;
-    for (number, args) in &multi.queue {
+    for queued in multi.queue.iter() {
         let Some(held) = locked.take() else { break };
-        locked = Some(exec_one(node, state, *number, &args.as_args(), &moment, held, client, unit_from));
-        if node.registry.get(*number).gate {
+        locked = Some(exec_one(node, state, &queued, &moment, held, client, unit_from));
+        if node.registry.get(queued.number).gate {
             // CONFIG SET counts from the next command on.
             moment = moment.refreshed(node, state);
         }
@@ -236,6 +250,8 @@ pub fn exec(
         locked = Some(blocked::serve(node, state, &moment, held));
     }
     drop(locked);
+    multi.clear();
+    state.spare_multi = Some(multi);
     Ok(Outcome::Done)
 }
 
@@ -245,13 +261,14 @@ pub fn exec(
 fn exec_one(
     node: &'static Node,
     state: &mut ThreadState,
-    number: u16,
-    args: &Args<'_>,
+    queued: &Queued<'_>,
     moment: &Moment,
     locked: Locked<'static>,
     client: &mut Client,
     unit_from: usize,
 ) -> Locked<'static> {
+    let Queued { number, args, first_key } = queued;
+    let number = *number;
     let reply_from = client.out.len();
     let command = node.registry.get(number);
     // Rules may have changed since it was queued, or by AUTH before it.
@@ -261,7 +278,7 @@ fn exec_one(
         crate::dispatch::write_error(state, client, &crate::access::refusal_at_exec(&denial).bytes());
         return locked;
     }
-    let (result, locked) = run_body(node, state, number, args, None, moment, locked, client);
+    let (result, locked) = run_body(node, state, number, args, *first_key, moment, locked, client);
     let error = match result {
         Ok(Outcome::Done) => None,
         Ok(Outcome::Worker(job)) => {

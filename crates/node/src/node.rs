@@ -152,6 +152,7 @@ impl Node {
                     posts: Default::default(),
                     state: Mutex::new(ThreadState {
                         clients: Clients::default(),
+                        spare_multi: None,
                         local,
                         stats: Stats::new(registry.len()),
                         rng: Rng::from_entropy(),

@@ -17,6 +17,8 @@ use crate::stats::Stats;
 pub struct ThreadState {
     /// Its connections.
     pub clients: Clients,
+    /// Room of a transaction that has ended, for the next one.
+    pub spare_multi: Option<Box<commands::session::Multi>>,
     /// Allocator, effects, counters.
     pub local: Local,
     /// Its statistics.

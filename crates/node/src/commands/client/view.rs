@@ -139,10 +139,7 @@ impl<'a> View<'a> {
         let (queued, queued_bytes) = match (&session.multi, session.executing) {
             // It cannot succeed any more: clients see its queue as dropped.
             (Some(_), _) if is_dirty => (0, 0),
-            (Some(multi), _) => {
-                let bytes: usize = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
-                (multi.queue.len() as i64, bytes)
-            }
+            (Some(multi), _) => (multi.queue.len() as i64, multi.queue.bytes()),
             (None, Some((count, bytes))) => (count as i64, bytes),
             (None, None) => (if session.used_multi { 0 } else { -1 }, 0),
         };

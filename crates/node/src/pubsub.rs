@@ -225,6 +225,8 @@ pub struct Listeners {
     monitors: Vec<u64>,
     /// Clients that got something, by slot.
     pub touched: Vec<u32>,
+    /// Bytes of invalidations that were written since output was sent last.
+    pub untold_bytes: usize,
     /// Posts for clients whose command was under way elsewhere on the stack.
     kept: Vec<(u64, Post)>,
     /// Clients with pushes that wait until it is clear what becomes of a command that waits for keys.
@@ -391,7 +393,8 @@ fn deliver_one(
     number: u64,
     only: Option<u64>,
 ) {
-    let Listeners { kinds, monitors, touched, kept, unsettled } = own;
+    let Listeners { kinds, monitors, touched, kept, unsettled, .. } = own;
+    let kept_before = kept.len();
     let mut to = |token: u64, write: &dyn Fn(&mut Vec<u8>, &Session)| {
         if only.is_some_and(|only| only != token) {
             return true;
@@ -448,7 +451,16 @@ fn deliver_one(
             }
         }
         Post::Invalidation(invalidation) => {
-            let reached = to(invalidation.to, &|out, session| invalidation.write(out, session));
+            let written = std::cell::Cell::new(0);
+            let reached = to(invalidation.to, &|out, session| {
+                let from = out.len();
+                invalidation.write(out, session);
+                written.set(out.len() - from);
+            });
+            if kept.len() == kept_before {
+                own.untold_bytes += written.get();
+                node.tracking.was_written(invalidation, written.get());
+            }
             if !reached {
                 crate::tracking::not_reached(node, thread, invalidation);
             }

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use commands::session::{Tracking as Wish, TrackingMode};
@@ -92,6 +92,9 @@ pub struct Tracking {
     table: Mutex<Table>,
     /// Clients that track.
     clients: AtomicU32,
+    /// Bytes of pushes that were not handed to the kernel yet, from when they are posted: eviction must not go on for the
+    /// sake of what it has to tell.
+    untold_bytes: AtomicI64,
     /// How often in a row it did not suffice to forget a number of keys.
     lagging: AtomicU32,
 }
@@ -104,6 +107,21 @@ impl Tracking {
     /// Clients that track.
     pub fn clients(&self) -> u32 {
         self.clients.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of pushes on their way, about.
+    pub fn untold_bytes(&self) -> u64 {
+        self.untold_bytes.load(Ordering::Relaxed).max(0) as u64
+    }
+
+    /// A push became bytes of its client's output.
+    pub fn was_written(&self, invalidation: &Invalidation, bytes: usize) {
+        self.untold_bytes.fetch_add(bytes as i64 - invalidation.cost_bytes as i64, Ordering::Relaxed);
+    }
+
+    /// Output was handed to the kernel, or stays with a client that does not read.
+    pub fn were_told(&self, bytes: usize) {
+        self.untold_bytes.fetch_sub(bytes as i64, Ordering::Relaxed);
     }
 
     /// Beginnings of keys that somebody wants to hear of.
@@ -143,6 +161,16 @@ enum What {
     Broken(u64),
 }
 
+impl What {
+    /// What one of those who are told keeps of it.
+    fn bytes(&self) -> usize {
+        match self {
+            What::Keys(keys) => keys.len() / Arc::strong_count(keys).max(1),
+            What::Broken(_) => 0,
+        }
+    }
+}
+
 /// A push for one client.
 #[derive(Clone)]
 pub struct Invalidation {
@@ -151,6 +179,8 @@ pub struct Invalidation {
     /// The client that tracks, if another one is told.
     instead_of: Option<u64>,
     what: What,
+    /// Its share of what it keeps together with others.
+    cost_bytes: usize,
 }
 
 impl Invalidation {
@@ -188,15 +218,18 @@ impl Invalidation {
 impl Table {
     /// Who is told what a source is to hear, and what: it may be that it cannot be told.
     fn address(&self, id: u64, source: &Source, what: What) -> (Place, Invalidation) {
+        let cost_bytes = what.bytes() + size_of::<Post>();
+        let push = |place: Place, instead_of, what| {
+            (place, Invalidation { to: place.token, instead_of, what, cost_bytes })
+        };
         if source.redirect == 0 {
-            return (source.place, Invalidation { to: source.place.token, instead_of: None, what });
+            return push(source.place, None, what);
         }
         match self.targets.get(&source.redirect) {
-            Some(&place) => (place, Invalidation { to: place.token, instead_of: Some(id), what }),
+            Some(&place) => push(place, Some(id), what),
             None => {
                 source.broken.store(true, Ordering::Relaxed);
-                let what = What::Broken(source.redirect);
-                (source.place, Invalidation { to: source.place.token, instead_of: None, what })
+                push(source.place, None, What::Broken(source.redirect))
             }
         }
     }
@@ -206,6 +239,7 @@ impl Table {
     fn tell(&self, node: &Node, has_own: &mut bool, thread: usize, by: u64, id: u64, what: What) {
         let Some(source) = self.sources.get(&id) else { return };
         let (place, invalidation) = self.address(id, source, what);
+        node.tracking.untold_bytes.fetch_add(invalidation.cost_bytes as i64, Ordering::Relaxed);
         let post = Post::Invalidation(invalidation);
         if id == by {
             *has_own = true;
@@ -239,9 +273,13 @@ pub fn not_reached(node: &Node, thread: usize, invalidation: &Invalidation) {
         _ => {
             source.broken.store(true, Ordering::Relaxed);
             let what = What::Broken(source.redirect);
-            (source.place, Invalidation { to: source.place.token, instead_of: None, what })
+            (
+                source.place,
+                Invalidation { to: source.place.token, instead_of: None, what, ..invalidation.clone() },
+            )
         }
     };
+    node.tracking.untold_bytes.fetch_add(invalidation.cost_bytes as i64, Ordering::Relaxed);
     leave(node, place.thread, thread, Post::Invalidation(invalidation));
 }
 

@@ -145,10 +145,15 @@ pub(super) fn ample_bytes(node: &Node, state: &ThreadState) -> i64 {
     limit - of_others - OTHERS_GAIN_BYTES * (node.threads.len() as i64 - 1)
 }
 
+/// Used bytes without pushes about keys that were evicted, which are sent at the end of the tick.
+fn counted_bytes(node: &Node) -> u64 {
+    used_memory_bytes().saturating_sub(node.tracking.untold_bytes())
+}
+
 /// Evicts until memory is below the limit or the time for it is over. `false` when memory stays full.
 pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) -> bool {
     let limit = node.settings.maxmemory.load(Ordering::Relaxed);
-    if limit == 0 || used_memory_bytes() <= limit || moment.paused != Paused::No {
+    if limit == 0 || counted_bytes(node) <= limit || moment.paused != Paused::No {
         node.exceeded.note(false, sys::clock::mono_ns);
         return true;
     }
@@ -182,10 +187,10 @@ fn evict(node: &'static Node, state: &mut ThreadState, moment: &Moment, limit: u
         );
         local.collect_garbage();
         if !ok {
-            return used_memory_bytes() <= limit;
+            return counted_bytes(node) <= limit;
         }
         evicted += 1;
-        if used_memory_bytes() <= limit {
+        if counted_bytes(node) <= limit {
             state.evicting_ticks += tsc().saturating_sub(started);
             return true;
         }

@@ -101,5 +101,9 @@ impl IoThread {
             }
         }
         self.dirty = dirty;
+        let told = std::mem::take(&mut state.listeners.untold_bytes);
+        if told > 0 {
+            self.node.tracking.were_told(told);
+        }
     }
 }

@@ -133,7 +133,8 @@ impl Registry {
         for directive in directives {
             let [_, old, new] = directive.words.as_slice() else { continue };
             let position = |name: &[u8]| {
-                let is_it = |n: &Option<String>| n.as_ref().is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name));
+                let is_it =
+                    |n: &Option<String>| n.as_ref().is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name));
                 names.iter().position(is_it)
             };
             let at = position(old).ok_or_else(|| directive.refused("No such command in rename-command"))?;

@@ -74,7 +74,9 @@ fn evicts_for_what_is_kept(kind: Kind) {
     let server = start(kind);
     let mut control = server.connect().expect("connects");
     assert_eq!(ask(&mut control, &["CONFIG", "SET", "maxmemory-clients", "200000"]), "+OK");
-    for (begin, command) in [("PING", "WATCH"), ("MULTI", "GET"), ("PING", "SUBSCRIBE"), ("PING", "SSUBSCRIBE")] {
+    for (begin, command) in
+        [("PING", "WATCH"), ("MULTI", "GET"), ("PING", "SUBSCRIBE"), ("PING", "SSUBSCRIBE")]
+    {
         let mut client = server.connect().expect("connects");
         ask(&mut client, &[begin]);
         let gone = (0..200_000).any(|n| client.command(&[command, &format!("{n:020}")]).is_err());

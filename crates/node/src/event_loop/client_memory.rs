@@ -57,7 +57,9 @@ impl IoThread {
         let mine = &self.node.threads[self.index].client_bytes;
         let mut held = mine.load(Relaxed);
         for slot in self.touched.drain(..) {
-            let Some(client) = state.clients.get_mut(slot).filter(|client| !client.meta.killed) else { continue };
+            let Some(client) = state.clients.get_mut(slot).filter(|client| !client.meta.killed) else {
+                continue;
+            };
             let bytes = client.memory_bytes() as u64;
             held = held.saturating_sub(client.meta.counted_bytes) + bytes;
             client.meta.counted_bytes = bytes;

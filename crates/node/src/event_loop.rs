@@ -9,6 +9,7 @@ mod balance;
 mod batch;
 mod busy;
 pub mod client_memory;
+mod inline;
 mod input;
 mod output;
 mod waits;

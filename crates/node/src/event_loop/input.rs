@@ -133,6 +133,9 @@ impl IoThread {
             if at >= client.input.len() {
                 return;
             }
+            if client.input[at] != b'*' && client.parser.is_idle() {
+                super::inline::rewrite(&mut client.input, at, &limits);
+            }
             let first_span = self.spans.len();
             match client.parser.parse(&mut client.input, at, &limits, &mut self.spans) {
                 Ok(Parsed::Complete { next }) => {

@@ -53,6 +53,9 @@ export async function eventually(what, probe, seconds) {
   return found;
 }
 
+const programs = new Set();
+process.on("exit", () => programs.forEach((child) => child.kill("SIGKILL")));
+
 // A program of the application, in a process of its own. It is ready when it prints a line that begins with `ready`.
 export class Program {
   static async start(file, ...args) {
@@ -62,6 +65,7 @@ export class Program {
     program.child = spawn(process.execPath, [file, ...args], {
       env: { ...process.env, ...last }, stdio: ["ignore", "pipe", "inherit"],
     });
+    programs.add(program.child);
     program.ended = once(program.child, "exit");
     program.child.stdout.on("data", (data) => (program.output += data));
     await until(`${file} becomes ready`, () => {
@@ -75,6 +79,7 @@ export class Program {
   async stop(signal = "SIGTERM") {
     this.child.kill(signal);
     const [code] = await this.ended;
+    programs.delete(this.child);
     return code;
   }
 }

@@ -61,11 +61,12 @@ const queues = {
   },
 };
 
-const lockDuration = Number(process.env.LOCK_MS ?? 30_000); // A worker silent for so long has died.
+const lockDuration = Number(process.env.LOCK_MS ?? 30_000); // A worker that is silent for so long has died.
+const stalledInterval = Number(process.env.CHECK_MS ?? 30_000); // How often somebody looks for jobs of such workers.
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(queues);
 const workers = names.map((name) => {
   const { run, options } = queues[name];
-  const worker = new Worker(name, run, { connection, lockDuration, stalledInterval: lockDuration, ...options });
+  const worker = new Worker(name, run, { connection, lockDuration, stalledInterval, ...options });
   worker.on("error", (error) => console.error(`${name}: ${error.message}`));
   return worker;
 });

@@ -67,14 +67,15 @@ PORTS = Ports()
 class Server:
     """A new server with nothing in it."""
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind, folder, options=()):
         binary = os.environ["BRASA_BIN" if kind == "brasa" else "VALKEY_SERVER"]
         words = [] if Path(binary).name.endswith("-server") else ["node"]
         self.port = PORTS.take()
         self.log = folder / f"server-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [binary, *words, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+                [binary, *words, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                 *options],
                 cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not self.answers():
@@ -123,9 +124,20 @@ def digest(files):
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
 
 
-def install(folder, stamp, steps):
-    """Runs the steps once per stamp, into a new folder."""
-    done = folder / f"ready-{stamp}"
+def python_folder():
+    """One environment for all examples, which therefore pin the same versions; another set of versions is another one."""
+    return CACHE / f"python-{digest(EXAMPLES.glob('*/requirements.txt'))}"
+
+
+def node_folder(folder):
+    """The folder of an example's packages, or None."""
+    files = [folder / name for name in ("package.json", "package-lock.json") if (folder / name).exists()]
+    return CACHE / f"node-{folder.name}-{digest(files)}" if files else None
+
+
+def install(folder, steps):
+    """Runs the steps in a new folder, once."""
+    done = folder / "ready"
     if done.exists():
         return
     print(f"installing what {folder.name} needs", flush=True)
@@ -137,24 +149,20 @@ def install(folder, stamp, steps):
 
 
 def setup(folders):
-    """One Python environment for all examples, which therefore pin the same versions; Node.js has one per example."""
-    wanted = sorted(EXAMPLES.glob("*/requirements.txt"))
-    python = CACHE / "python"
+    python = python_folder()
     pip = [python / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-    install(python, digest(wanted), [
+    install(python, [
         [sys.executable, "-m", "venv", python],
-        pip + [word for file in wanted for word in ("-r", file)],
+        pip + [word for file in sorted(EXAMPLES.glob("*/requirements.txt")) for word in ("-r", file)],
     ])
     for folder in folders:
-        files = [folder / name for name in ("package.json", "package-lock.json") if (folder / name).exists()]
-        if not files:
-            continue
-        target = CACHE / f"node-{folder.name}"
-        command = "ci" if len(files) == 2 else "install"
-        install(target, digest(files), [
-            ["cp", *files, target],
-            ["npm", command, "--silent", "--no-audit", "--no-fund"],
-        ])
+        target = node_folder(folder)
+        if target:
+            locked = folder / "package-lock.json"
+            install(target, [
+                ["cp", *(file for file in (folder / "package.json", locked) if file.exists()), target],
+                ["npm", "ci" if locked.exists() else "install", "--silent", "--no-audit", "--no-fund"],
+            ])
 
 
 def needs_servers(test):
@@ -174,15 +182,15 @@ def run(folder, kind):
         servers = [Server(kind, work) for _ in range(needs_servers(test))]
         urls = [f"redis://127.0.0.1:{server.port}/0" for server in servers]
         if test.suffix == ".py":
-            command = [CACHE / "python" / "bin" / "python", "-u", test]
+            command = [python_folder() / "bin" / "python", "-u", test]
         else:
             command = ["node", test]
-            if (stage / "package.json").exists():
-                (stage / "node_modules").symlink_to(CACHE / f"node-{folder.name}" / "node_modules")
+            if node_folder(folder):
+                (stage / "node_modules").symlink_to(node_folder(folder) / "node_modules")
         environment = dict(
             os.environ, REDIS_URL=urls[0], REDIS_URLS=",".join(urls), SERVER=kind, APP_PORT=str(PORTS.take()),
             PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1", NO_COLOR="1",
-            PATH=f"{CACHE / 'python' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+            PATH=f"{python_folder() / 'bin'}{os.pathsep}{os.environ['PATH']}")
         with (work / "output").open("wb") as sink:
             process = subprocess.Popen(command, cwd=stage, env=environment, stdin=subprocess.DEVNULL,
                                        stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)
@@ -213,7 +221,7 @@ def main():
     parser = argparse.ArgumentParser(description="applications under examples/ against both servers")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--server", choices=["brasa", "valkey"], action="append")
-    parser.add_argument("--jobs", type=int, default=4, help="how many at a time (default: 4; most of them wait)")
+    parser.add_argument("--jobs", type=int, default=6, help="how many at a time (default: 6; most of them wait)")
     parser.add_argument("--verbose", action="store_true", help="show what each test printed")
     parser.add_argument("--setup", action="store_true", help="only install what the examples need")
     options = parser.parse_args()

@@ -1,5 +1,9 @@
 //! Numbers as C's `printf("%.Ng")` writes them.
 
+/// Powers of ten below which every whole number is exact.
+const POWERS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
 /// `value` with `precision` significant digits, as `%.{precision}g`.
 pub fn format_g(value: f64, precision: usize) -> String {
     if value.is_nan() {
@@ -9,6 +13,13 @@ pub fn format_g(value: f64, precision: usize) -> String {
         return if value < 0.0 { "-inf" } else { "inf" }.into();
     }
     let precision = precision.max(1);
+    // Whole numbers with no more digits than that need no rounding. Minus zero has a sign.
+    if value.fract() == 0.0
+        && value.abs() < POWERS[precision.min(15)]
+        && (value != 0.0 || value.is_sign_positive())
+    {
+        return (value as i64).to_string();
+    }
     let scientific = format!("{value:.*e}", precision - 1);
     let (mantissa, exponent) = scientific.split_once('e').expect("the format has an exponent");
     let exponent: i32 = exponent.parse().expect("a number");
@@ -99,6 +110,14 @@ mod tests {
             (-0.0, 14, "-0"),
             (1e-5, 14, "1e-05"),
             (100.0, 14, "100"),
+            (100.0, 2, "1e+02"),
+            (99.0, 2, "99"),
+            (0.0, 14, "0"),
+            (-12345.0, 14, "-12345"),
+            (99999999999999.0, 14, "99999999999999"),
+            (100000000000000.0, 14, "1e+14"),
+            (-999999999999999.0, 17, "-999999999999999"),
+            (1234567890123456.0, 17, "1234567890123456"),
             (9007199254740992.0, 14, "9.007199254741e+15"),
             (f64::INFINITY, 14, "inf"),
         ] {

@@ -290,3 +290,64 @@ fn scripts_answer_as_valkeys() {
     }
     assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
 }
+
+/// Rows of scripts that find their keys by themselves share a passage of the gate with plain commands in between: still
+/// nobody sees one of two keys changed and the other not, and each connection's commands happen in their order.
+#[test]
+fn rows_of_scripts_with_undeclared_keys_run_alone() {
+    const SCRIPT: &str = "local p = ARGV[1] \
+        local a, b = redis.call('GET', p .. 'a'), redis.call('GET', p .. 'b') \
+        if a ~= b then return redis.error_reply('ERR torn') end \
+        redis.call('INCR', p .. 'a') \
+        return redis.call('INCR', p .. 'b')";
+    const ROWS: usize = 400;
+    let server = start(Kind::Brasa, 2);
+    let port = server.port();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            scope.spawn(move || {
+                let mut client = Client::connect(port).expect("connects");
+                let own = format!("own{number}");
+                let script = ["EVAL", SCRIPT, "0", "both:"].map(str::to_owned).to_vec();
+                let count = ["INCR", own.as_str()].map(str::to_owned).to_vec();
+                let look = ["MGET", "both:a", "both:b"].map(str::to_owned).to_vec();
+                for round in 0..5 {
+                    // One more each time, so that rows end within the gate's reach and beyond it.
+                    let between = 1 + round * 5;
+                    let mut commands = Vec::new();
+                    for _ in 0..ROWS {
+                        commands.push(script.clone());
+                        commands.push(look.clone());
+                        commands.extend(std::iter::repeat_n(count.clone(), between));
+                    }
+                    let replies = client.pipeline(&commands).expect("replies");
+                    let mut counted = None;
+                    for (at, command) in commands.iter().enumerate() {
+                        let reply = escape(replies.get(at).expect("a reply for each"), 200);
+                        match command[0].as_str() {
+                            "EVAL" => assert!(reply.starts_with(':'), "{reply}"),
+                            "MGET" => {
+                                let parts: Vec<&str> = reply.split("\\r\\n").collect();
+                                assert_eq!(parts[2], parts[4], "{reply}");
+                            }
+                            _ => {
+                                let now: i64 =
+                                    reply[1..].trim_end_matches("\\r\\n").parse().expect("a number");
+                                assert!(
+                                    counted.is_none_or(|before| now == before + 1),
+                                    "{now} after {counted:?}"
+                                );
+                                counted = Some(now);
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let mut client = Client::connect(port).expect("connects");
+    let total = 4 * 5 * ROWS;
+    let found = client.command(&["MGET", "both:a", "both:b"]).expect("a reply");
+    let digits = total.to_string().len();
+    assert_eq!(found, format!("*2\r\n${digits}\r\n{total}\r\n${digits}\r\n{total}\r\n").into_bytes());
+}

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 
 use commands::Args;
 use commands::facts::Group;
+use keyspace::gate::GateGuard;
 use structures::entry::Value;
 use structures::object::Object;
 use sys::thread::prefetch_addr;
@@ -29,6 +30,9 @@ const VALUE_AHEAD: usize = 4;
 const ELEMENT_AHEAD: usize = 2;
 /// Longer names are not looked for ahead: to hash one takes longer than the memory that is waited for.
 const ELEMENT_NAME_MAX: u32 = 128;
+/// How many commands ahead one is looked for that needs the gate too, and how long it is kept for those, in nanoseconds.
+const GATE_AHEAD: usize = 16;
+const GATE_SHARED_NS: u64 = 200_000;
 
 /// A parsed command of the batch.
 #[derive(Clone, Copy)]
@@ -57,6 +61,24 @@ impl Pending {
     }
 }
 
+/// The gate while a batch has it.
+struct Passage {
+    _gate: GateGuard<'static>,
+    /// Ticks of the processor's counter when it was taken.
+    since: u64,
+    /// The command that needed it.
+    command: u16,
+}
+
+impl Passage {
+    /// Whether the gate stays with the batch: one that needs it as well is likely to follow soon (scripts with undeclared
+    /// keys come in rows), and those who wait have not waited for long.
+    fn goes_on(&self, ahead: &[Pending]) -> bool {
+        ahead.iter().take(GATE_AHEAD).any(|pending| pending.command == self.command)
+            && sys::clock::tsc_to_ns(sys::clock::tsc().wrapping_sub(self.since)) < GATE_SHARED_NS
+    }
+}
+
 impl IoThread {
     /// Executes the batch. Returns the moment under the parameters that hold after it.
     pub(super) fn run_batch<'s>(
@@ -76,6 +98,7 @@ impl IoThread {
         } else {
             self.place(&mut state, &mut batch, &spans);
         }
+        let mut gate: Option<Passage> = None;
         for at in 0..count {
             // Each step asks for the memory that later commands need, so that their misses overlap with work.
             if let Some(ahead) = batch.get_mut(at + PLACE_AHEAD..at + PLACE_AHEAD + 1) {
@@ -108,23 +131,32 @@ impl IoThread {
                 break;
             }
             if needs_gate {
-                // Global commands: let go of our state, stop the others, run alone.
-                drop(state);
-                let gate = self.node.gate.take(self.index);
-                state = self.node.threads[self.index].lock_state();
-                state.last_tick = sys::clock::tsc();
-                // Others may have had the gate before us, and may again before we are back: what CONFIG SET and CLIENT
-                // PAUSE say counts from the next command on.
-                moment = moment.refreshed(self.node, &mut state);
+                if gate.is_none() {
+                    // Global commands: let go of our state, stop the others, run alone.
+                    drop(state);
+                    let taken = self.node.gate.take(self.index);
+                    let since = sys::clock::tsc();
+                    gate = Some(Passage { _gate: taken, since, command: pending.command });
+                    state = self.node.threads[self.index].lock_state();
+                    state.last_tick = since;
+                    // Others may have had the gate before us: what CONFIG SET and CLIENT PAUSE say counts from the next
+                    // command on.
+                    moment = moment.refreshed(self.node, &mut state);
+                }
                 self.run_one(&mut state, pending, &spans, &moment, true);
-                drop(state);
-                drop(gate);
-                state = self.node.threads[self.index].lock_state();
                 moment = moment.refreshed(self.node, &mut state);
                 if self.abandoned {
                     break;
                 }
             }
+            if let Some(passage) = &gate
+                && !passage.goes_on(&batch[at + 1..])
+            {
+                (state, moment) = self.open_gate(state, &mut gate, moment);
+            }
+        }
+        if gate.is_some() {
+            (state, moment) = self.open_gate(state, &mut gate, moment);
         }
         if self.abandoned {
             self.abandoned = false;
@@ -137,6 +169,21 @@ impl IoThread {
         self.batch = batch;
         self.spans = spans;
         self.spans.clear();
+        (state, moment)
+    }
+
+    /// Lets the others in. Before we are back, one of them may have had the gate.
+    #[cold]
+    fn open_gate<'s>(
+        &self,
+        state: MutexGuard<'s, ThreadState>,
+        gate: &mut Option<Passage>,
+        moment: Moment,
+    ) -> (MutexGuard<'s, ThreadState>, Moment) {
+        drop(state);
+        *gate = None;
+        let mut state = self.node.threads[self.index].lock_state();
+        let moment = moment.refreshed(self.node, &mut state);
         (state, moment)
     }
 

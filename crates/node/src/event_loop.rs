@@ -43,6 +43,9 @@ const SPARE_BATCH: usize = 4 * 1024;
 const TOKEN_WAKER: u64 = u64::MAX;
 const TOKEN_LISTENER: u64 = u64::MAX - 1024;
 
+/// How long a thread whose clients wait for the turn of scripts sleeps at most.
+const TURN_LOOK_NS: u64 = 5_000_000;
+
 /// One I/O thread.
 pub struct IoThread {
     node: &'static Node,
@@ -61,6 +64,8 @@ pub struct IoThread {
     has_slices: bool,
     /// Some client is parked on a shard.
     has_parked: bool,
+    /// Some client waits for the turn of scripts.
+    waits_for_turn: bool,
     spare_in: Vec<Vec<u8>>,
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
@@ -103,6 +108,7 @@ impl IoThread {
             waiting: Vec::new(),
             has_slices: false,
             has_parked: false,
+            waits_for_turn: false,
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
@@ -216,6 +222,10 @@ impl IoThread {
         }
         let mut next_ns = self.next_cron_ns.min(self.next_timeout_ns.unwrap_or(u64::MAX));
         let now_ns = mono_ns();
+        if self.waits_for_turn {
+            // For the case that a script runs for too long.
+            next_ns = next_ns.min(now_ns + TURN_LOOK_NS);
+        }
         if self.has_unserved || self.has_prepared || !self.held.is_empty() {
             let now_ms = wall_ms() as i64;
             let paused_ms = match self.node.pause.at(now_ms) {
@@ -335,7 +345,7 @@ impl IoThread {
 
     /// Clients whose command waits: on a shard, for its next slice, for a worker.
     fn run_waiting(&mut self, state: &mut ThreadState, moment: &Moment) {
-        (self.has_slices, self.has_parked) = (false, false);
+        (self.has_slices, self.has_parked, self.waits_for_turn) = (false, false, false);
         for slot in std::mem::take(&mut self.waiting) {
             let Some(mut client) = state.clients.take(slot) else { continue };
             match client.waiting {
@@ -364,7 +374,18 @@ impl IoThread {
                     state.clients.put_back(slot, client);
                     continue;
                 }
-                Waiting::Shard { .. } => client.waiting = Waiting::No,
+                // Whoever has the turn wakes us. While a script runs for too long, the command is answered.
+                Waiting::Turn
+                    if !self.node.scripts.is_busy()
+                        && self.node.scripts.turn.wait(self.index as u32)
+                            == structures::lock::Waiting::Registered =>
+                {
+                    self.waits_for_turn = true;
+                    self.waiting.push(slot);
+                    state.clients.put_back(slot, client);
+                    continue;
+                }
+                Waiting::Shard { .. } | Waiting::Turn => client.waiting = Waiting::No,
                 Waiting::No | Waiting::Worker | Waiting::Blocked(_) | Waiting::Paused => {}
             }
             self.settle_input(&mut client);

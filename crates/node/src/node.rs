@@ -162,6 +162,7 @@ impl Node {
                         prepared: Vec::new(),
                         unserved: Vec::new(),
                         relocation: Relocation::default(),
+                        turn: None,
                         listeners: Default::default(),
                     }),
                 })

@@ -6,6 +6,7 @@ use keyspace::blocked::Ready;
 use keyspace::evict::{Evictor, Relocation};
 use keyspace::expire::ExpireCycle;
 use keyspace::space::Local;
+use structures::lock::Guard;
 use sys::random::Rng;
 
 use crate::aside::Prepared;
@@ -48,4 +49,6 @@ pub struct ThreadState {
     pub relocation: Relocation,
     /// Its clients that listen to channels.
     pub listeners: crate::pubsub::Listeners,
+    /// The turn of scripts, while this thread has it: see `scripting::store::Scripts::turn`.
+    pub turn: Option<Guard<'static, ()>>,
 }

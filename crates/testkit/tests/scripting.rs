@@ -351,3 +351,109 @@ fn rows_of_scripts_with_undeclared_keys_run_alone() {
     let digits = total.to_string().len();
     assert_eq!(found, format!("*2\r\n${digits}\r\n{total}\r\n${digits}\r\n{total}\r\n").into_bytes());
 }
+
+/// Scripts that find their keys by themselves, before and after they have written, run beside other threads' commands and
+/// want the same few keys in every order: each ends, none fails, and nobody sees one half-way.
+#[test]
+fn scripts_with_undeclared_keys_run_beside_other_threads() {
+    const ACCOUNTS: usize = 6;
+    const EACH: usize = 1000;
+    /// Reads all it needs before it writes.
+    const FIRST: &str = "local from, to = 'acc:' .. ARGV[1], 'acc:' .. ARGV[2] \
+        local a, b = redis.call('GET', from), redis.call('GET', to) \
+        if from == to then return 0 end \
+        redis.call('SET', from, a - 1) redis.call('SET', to, b + 1) return 1";
+    /// Asks for one key after the other while it writes.
+    const LATER: &str = "redis.call('INCR', KEYS[1]) \
+        redis.call('DECR', 'acc:' .. ARGV[1]) redis.call('INCR', 'acc:' .. ARGV[2]) \
+        redis.call('RPUSH', 'queue:' .. ARGV[1], ARGV[3]) return 1";
+    /// Declares one and asks for another.
+    const DECLARED: &str = "redis.call('INCR', KEYS[1]) redis.call('DECR', 'acc:' .. ARGV[1]) return 1";
+    const SCRIPTS: [&str; 3] = [FIRST, LATER, DECLARED];
+    let server = start(Kind::Brasa, 4);
+    let port = server.port();
+    let accounts: Vec<String> = (0..ACCOUNTS).map(|n| format!("acc:{n}")).collect();
+    let mut client = Client::connect(port).expect("connects");
+    for account in &accounts {
+        client.command(&["SET", account, "1000"]).expect("a reply");
+    }
+    let sum = move |client: &mut Client| -> i64 {
+        let names: Vec<String> = (0..ACCOUNTS).map(|n| format!("acc:{n}")).collect();
+        let words: Vec<&str> = std::iter::once("MGET").chain(names.iter().map(String::as_str)).collect();
+        let reply = escape(&client.command(&words).expect("a reply"), 4000).to_string();
+        reply.split("\\r\\n").skip(2).step_by(2).map(|number| number.parse::<i64>().expect("a number")).sum()
+    };
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let ended = || done.load(std::sync::atomic::Ordering::Acquire) == 6;
+    let (looks, taken) = std::thread::scope(|scope| {
+        for number in 0..6u64 {
+            let done = &done;
+            scope.spawn(move || {
+                let mut client = Client::connect(port).expect("connects");
+                let mut rng = testkit::rng::Rng::new(number + 1);
+                let counter = format!("count:{number}");
+                for round in 0..EACH / 20 {
+                    let mut commands = Vec::new();
+                    for n in 0..20 {
+                        let mut account = || rng.below(ACCOUNTS).to_string();
+                        let (from, to) = (account(), account());
+                        let script = *rng.pick(&SCRIPTS);
+                        let job = format!("{number}-{round}-{n}");
+                        // The third gives to the key that it declares.
+                        let declared = if script == DECLARED { format!("acc:{to}") } else { counter.clone() };
+                        let keys = if script == FIRST { vec!["0"] } else { vec!["1", declared.as_str()] };
+                        let words = ["EVAL", script].into_iter().chain(keys).chain([&from[..], &to, &job]);
+                        commands.push(words.map(str::to_owned).collect());
+                        commands.push(["INCR", "plain"].map(str::to_owned).to_vec());
+                    }
+                    let replies = client.pipeline(&commands).expect("replies");
+                    for at in 0..commands.len() {
+                        let reply = escape(replies.get(at).expect("a reply for each"), 200).to_string();
+                        assert!(reply.starts_with(':'), "{:?}: {reply}", commands[at]);
+                    }
+                }
+                done.fetch_add(1, std::sync::atomic::Ordering::Release);
+            });
+        }
+        let looks = scope.spawn(move || {
+            let mut client = Client::connect(port).expect("connects");
+            let mut looks = 0;
+            while !ended() {
+                assert_eq!(sum(&mut client), 1000 * ACCOUNTS as i64, "after {looks} looks");
+                looks += 1;
+            }
+            looks
+        });
+        // Waits for what the scripts push without having said so.
+        let taken = scope.spawn(move || {
+            let mut client = Client::connect(port).expect("connects");
+            let queues: Vec<String> = (0..ACCOUNTS).map(|n| format!("queue:{n}")).collect();
+            let words: Vec<&str> =
+                std::iter::once("BLPOP").chain(queues.iter().map(String::as_str)).chain(["0.2"]).collect();
+            let mut taken = 0;
+            loop {
+                let was_over = ended();
+                if client.command(&words).expect("a reply").starts_with(b"*2") {
+                    taken += 1;
+                } else if was_over {
+                    return taken;
+                }
+            }
+        });
+        (looks.join().expect("sums are right"), taken.join().expect("queues are read"))
+    });
+    assert!(looks > 0);
+    let number = |reply: Vec<u8>| -> usize {
+        let text = String::from_utf8(reply).expect("text");
+        text.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '\n')
+            .lines()
+            .last()
+            .unwrap_or("0")
+            .parse()
+            .unwrap_or(0)
+    };
+    assert_eq!(number(client.command(&["GET", "plain"]).expect("a reply")), 6 * EACH);
+    let counted: usize =
+        (0..6).map(|n| number(client.command(&["GET", &format!("count:{n}")]).expect("a reply"))).sum();
+    assert_eq!(counted, taken, "each push was taken once");
+}

@@ -43,7 +43,7 @@ const SPARE_BATCH: usize = 4 * 1024;
 const TOKEN_WAKER: u64 = u64::MAX;
 const TOKEN_LISTENER: u64 = u64::MAX - 1024;
 
-/// How long a thread whose clients wait for the turn of scripts sleeps at most.
+/// How long a thread sleeps at most that waits for what another thread's scripts hold, ns.
 const TURN_LOOK_NS: u64 = 5_000_000;
 
 /// One I/O thread.
@@ -64,6 +64,8 @@ pub struct IoThread {
     has_slices: bool,
     /// Some client is parked on a shard.
     has_parked: bool,
+    /// Shards that were busy hold what ended clients left.
+    has_leftovers: bool,
     /// Some client waits for the turn of scripts.
     waits_for_turn: bool,
     spare_in: Vec<Vec<u8>>,
@@ -109,6 +111,7 @@ impl IoThread {
             has_slices: false,
             has_parked: false,
             waits_for_turn: false,
+            has_leftovers: false,
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
@@ -181,6 +184,7 @@ impl IoThread {
             self.has_prepared = !state.prepared.is_empty();
             self.has_undrained = state.local.heap.has_undrained();
             self.has_posts = state.local.has_posts;
+            self.has_leftovers = !state.leftovers.is_empty();
             drop(state);
             node.gate.leave(self.index);
             crate::effects::merge(node);
@@ -222,7 +226,7 @@ impl IoThread {
         }
         let mut next_ns = self.next_cron_ns.min(self.next_timeout_ns.unwrap_or(u64::MAX));
         let now_ns = mono_ns();
-        if self.waits_for_turn {
+        if self.waits_for_turn || self.has_leftovers {
             // For the case that a script runs for too long.
             next_ns = next_ns.min(now_ns + TURN_LOOK_NS);
         }
@@ -427,7 +431,7 @@ impl IoThread {
     fn close(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
         let Some(mut client) = state.clients.remove(slot) else { return };
         self.poller.remove(client.fd.as_fd(), client.token);
-        let _ = crate::multi::unwatch_all(self.node, state, moment, &mut client);
+        crate::leftovers::end_watches(self.node, state, moment, &mut client);
         if client.session.is_special {
             let token = client.token;
             pubsub::end_all(self.node, self.index, &mut state.listeners, token, &mut client.session);

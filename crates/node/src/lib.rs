@@ -16,6 +16,7 @@ pub mod dispatch;
 pub mod effects;
 pub mod event_loop;
 pub mod latency;
+pub mod leftovers;
 pub mod limits;
 pub mod listener;
 pub mod log;

@@ -163,6 +163,7 @@ impl Node {
                         unserved: Vec::new(),
                         relocation: Relocation::default(),
                         turn: None,
+                        leftovers: Vec::new(),
                         listeners: Default::default(),
                     }),
                 })

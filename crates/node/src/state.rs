@@ -12,6 +12,7 @@ use sys::random::Rng;
 use crate::aside::Prepared;
 use crate::blocked::Served;
 use crate::client::Clients;
+use crate::leftovers::Leftover;
 use crate::stats::Stats;
 
 /// One I/O thread's own state.
@@ -45,6 +46,8 @@ pub struct ThreadState {
     pub prepared: Vec<Box<Prepared>>,
     /// Keys that are ready for clients which could not be served at the end of a unit.
     pub unserved: Vec<Ready>,
+    /// What ended waits and connections left in shards that were busy.
+    pub leftovers: Vec<Leftover>,
     /// Emptying of sparse slab pages.
     pub relocation: Relocation,
     /// Its clients that listen to channels.

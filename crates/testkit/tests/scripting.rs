@@ -457,3 +457,64 @@ fn scripts_with_undeclared_keys_run_beside_other_threads() {
         (0..6).map(|n| number(client.command(&["GET", &format!("count:{n}")]).expect("a reply"))).sum();
     assert_eq!(counted, taken, "each push was taken once");
 }
+
+/// A script that runs for long holds its key. Clients that wait for the key or watch it and go away meanwhile do not hold
+/// up their threads, which go on to answer; what they left is taken out afterwards.
+#[test]
+fn clients_may_go_away_while_a_script_holds_their_key() {
+    const SCRIPT: &str =
+        "redis.call('LLEN', KEYS[1]) if ARGV[1] == 'long' then while true do end end return 1";
+    for threads in [1, 2, 4] {
+        let launch = Launch::new(Kind::Brasa);
+        let launch = launch.args(["--io-threads", &threads.to_string(), "--busy-reply-threshold", "20"]);
+        let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
+        let connect = || server.connect().expect("connects");
+        let mut runner = connect();
+        for _ in 0..20 {
+            assert_eq!(runner.command(&["EVAL", SCRIPT, "1", "key", "short"]).expect("a reply"), b":1\r\n");
+        }
+        let going: Vec<Client> = (0..12)
+            .map(|number| {
+                let mut client = connect();
+                if number % 2 == 0 {
+                    client.send(b"BLPOP key 0\r\n").expect("is sent");
+                } else {
+                    client.command(&["WATCH", "key", "other"]).expect("a reply");
+                }
+                client
+            })
+            .collect();
+        let mut others: Vec<Client> = (0..8).map(|_| connect()).collect();
+        let until = |client: &mut Client, words: &[&str], is_it: &dyn Fn(&str) -> bool| {
+            for _ in 0..6000 {
+                let reply = client.command(words).expect("a reply");
+                if is_it(&String::from_utf8_lossy(&reply)) {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            panic!("{words:?} never replied what it must with {threads} threads");
+        };
+        until(&mut others[0], &["INFO", "clients"], &|text| text.contains("blocked_clients:6"));
+        let mut call = Vec::new();
+        testkit::client::encode(&["EVAL", SCRIPT, "1", "key", "long"], &mut call);
+        runner.send(&call).expect("is sent");
+        until(&mut others[0], &["PING"], &|text| text.starts_with("-BUSY"));
+        drop(going);
+        for _ in 0..3 {
+            for client in &mut others {
+                until(client, &["PING"], &|text| text.starts_with("-BUSY"));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert_eq!(others[1].command(&["SCRIPT", "KILL"]).expect("a reply"), b"+OK\r\n");
+        for client in &mut others {
+            until(client, &["PING"], &|text| text == "+PONG\r\n");
+        }
+        until(&mut others[0], &["INFO", "clients"], &|text| text.contains("blocked_clients:0"));
+        until(&mut others[0], &["INFO", "clients"], &|text| text.contains("watching_clients:0"));
+        // Nobody is left to take it.
+        assert_eq!(others[2].command(&["RPUSH", "key", "a"]).expect("a reply"), b":1\r\n");
+        assert_eq!(others[3].command(&["LLEN", "key"]).expect("a reply"), b":1\r\n");
+    }
+}

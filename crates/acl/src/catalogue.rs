@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use commands::Facts;
-use commands::facts::{AclCategories, CATALOGUE, Flags, KeyFlags, KeyRule};
+use commands::facts::{AclCategories, CATALOGUE, Flags, KeyFlags, KeyRule, KeyShape};
+
+use crate::selector::Access;
 
 /// Bits in a set of commands; the last one stands for commands yet to come.
 pub const COMMANDS_MAX: usize = 1024;
@@ -42,6 +44,29 @@ pub(crate) enum Channels {
     Patterns,
 }
 
+/// The key of a command that has just one, always in the same place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnlyKey {
+    /// The argument.
+    pub at: u8,
+    /// What is done to it.
+    pub access: Access,
+    /// With more arguments than these, they decide what is done.
+    pub args_max: u32,
+}
+
+impl OnlyKey {
+    fn of(facts: &Facts) -> Option<OnlyKey> {
+        let (KeyShape::One(at), [spec]) = (facts.key_shape, facts.keys) else { return None };
+        match facts.key_rule {
+            KeyRule::Specs => Some(OnlyKey { at, access: Access::of(spec.flags), args_max: u32::MAX }),
+            // `SET key value` without options.
+            KeyRule::Set => Some(OnlyKey { at, access: Access::WRITE, args_max: 3 }),
+            _ => None,
+        }
+    }
+}
+
 /// A command as checks see it.
 pub(crate) struct Known {
     pub facts: &'static Facts,
@@ -51,8 +76,8 @@ pub(crate) struct Known {
     /// It may run before authentication, so no rule forbids it.
     pub is_open: bool,
     pub has_keys: bool,
-    /// Its key specs alone say what it does to its keys.
-    pub has_plain_keys: bool,
+    /// The one key of most commands.
+    pub only_key: Option<OnlyKey>,
     /// It works on the selected database.
     pub uses_selected: bool,
     pub databases: Databases,
@@ -88,7 +113,7 @@ impl Known {
             is_subcommand,
             is_open: facts.flags.contains(Flags::NO_AUTH),
             has_keys,
-            has_plain_keys: facts.key_rule == KeyRule::Specs,
+            only_key: OnlyKey::of(facts),
             uses_selected: !matches!(databases, Databases::Select | Databases::Swap | Databases::All)
                 && (has_keys || facts.acl.intersects(on_data)),
             databases,

@@ -1,7 +1,7 @@
 //! Whether a user may run a command, and why not.
 
 use commands::Args;
-use commands::facts::{Facts, KeyFlags, KeyShape, keys_of};
+use commands::facts::{Facts, keys_of};
 use smallvec::SmallVec;
 use wire::number::parse_i64;
 
@@ -122,19 +122,6 @@ pub fn permits_channel(user: &User, channel: &[u8], is_pattern: bool) -> bool {
     user.selectors().iter().any(|selector| selector.allows_channel(channel, is_pattern))
 }
 
-/// What key specs say is done to a key, as rules see it.
-fn access_of(flags: KeyFlags) -> Access {
-    let writes = [KeyFlags::INSERT, KeyFlags::DELETE, KeyFlags::UPDATE];
-    let mut access = Access::NONE;
-    if flags.contains(KeyFlags::ACCESS) {
-        access = access.or(Access::READ);
-    }
-    if writes.iter().any(|write| flags.contains(*write)) {
-        access = access.or(Access::WRITE);
-    }
-    access
-}
-
 impl Selector {
     fn check(&self, known: &Known, call: &Call<'_, '_>) -> Result<(), Denial> {
         let args = call.args;
@@ -157,28 +144,28 @@ impl Selector {
         Ok(())
     }
 
+    #[inline]
     fn check_keys(&self, known: &Known, args: &Args<'_>) -> Result<(), Denial> {
-        let denied = |at: usize| Denial { reason: Reason::Key, at };
-        let flags = known.facts.keys.first().map_or(KeyFlags::NONE, |spec| spec.flags);
-        match known.facts.key_shape {
-            KeyShape::One(at) if known.has_plain_keys => {
-                let at = usize::from(at);
-                match args.try_get(at) {
-                    Some(key) if !self.allows_key(key, access_of(flags)) => Err(denied(at)),
-                    _ => Ok(()),
-                }
-            }
-            _ => {
-                let argv: SmallVec<[&[u8]; 8]> = args.to_vec();
-                for (at, flags) in keys_of(known.facts, &argv).unwrap_or_default() {
-                    let at = at as usize;
-                    if !self.allows_key(argv[at], access_of(flags)) {
-                        return Err(denied(at));
-                    }
-                }
-                Ok(())
+        let Some(only) = known.only_key.filter(|only| args.len() <= only.args_max as usize) else {
+            return self.check_all_keys(known, args);
+        };
+        let at = usize::from(only.at);
+        match args.try_get(at) {
+            Some(key) if !self.allows_key(key, only.access) => Err(Denial { reason: Reason::Key, at }),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn check_all_keys(&self, known: &Known, args: &Args<'_>) -> Result<(), Denial> {
+        let argv: SmallVec<[&[u8]; 8]> = args.to_vec();
+        for (at, flags) in keys_of(known.facts, &argv).unwrap_or_default() {
+            let at = at as usize;
+            if !self.allows_key(argv[at], Access::of(flags)) {
+                return Err(Denial { reason: Reason::Key, at });
             }
         }
+        Ok(())
     }
 
     fn check_channels(&self, known: &Known, args: &Args<'_>) -> Result<(), Denial> {

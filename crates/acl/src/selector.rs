@@ -1,6 +1,6 @@
 //! A selector: a set of permissions that hold together. Every user has a root one, and may have more.
 
-use commands::facts::AclCategories;
+use commands::facts::{AclCategories, KeyFlags};
 use wire::glob;
 
 use crate::catalogue::{COMMANDS_MAX, CommandId, catalogue};
@@ -20,6 +20,19 @@ impl Access {
     /// Both.
     pub const ALL: Access = Access(3);
 
+    /// What key specs say is done to a key, as rules see it.
+    pub(crate) fn of(flags: KeyFlags) -> Access {
+        let writes = [KeyFlags::INSERT, KeyFlags::DELETE, KeyFlags::UPDATE];
+        let mut access = Access::NONE;
+        if flags.contains(KeyFlags::ACCESS) {
+            access = access.or(Access::READ);
+        }
+        if writes.iter().any(|write| flags.contains(*write)) {
+            access = access.or(Access::WRITE);
+        }
+        access
+    }
+
     /// Both of these.
     pub const fn or(self, other: Access) -> Access {
         Access(self.0 | other.0)
@@ -38,6 +51,47 @@ pub struct KeyPattern {
     pub access: Access,
     /// As for KEYS.
     pub pattern: Box<[u8]>,
+    /// What most patterns are: plain text and a `*` at the end.
+    prefix: Option<Prefix>,
+}
+
+/// Plain text that a key must begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Prefix {
+    bytes: usize,
+    /// Its first eight bytes and which bits of them count: short ones are compared at once.
+    head: u64,
+    mask: u64,
+}
+
+impl Prefix {
+    fn of(pattern: &[u8]) -> Option<Prefix> {
+        let [text @ .., b'*'] = pattern else { return None };
+        if text.iter().any(|byte| b"*?[\\".contains(byte)) {
+            return None;
+        }
+        let word = |fill: &dyn Fn(usize) -> u8| u64::from_le_bytes(std::array::from_fn(fill));
+        let head = word(&|i| text.get(i).copied().unwrap_or(0));
+        let mask = word(&|i| if i < text.len() { 0xff } else { 0 });
+        Some(Prefix { bytes: text.len(), head, mask })
+    }
+}
+
+impl KeyPattern {
+    fn new(access: Access, pattern: &[u8]) -> KeyPattern {
+        KeyPattern { access, pattern: pattern.into(), prefix: Prefix::of(pattern) }
+    }
+
+    #[inline]
+    fn matches(&self, key: &[u8]) -> bool {
+        match (self.prefix, key.first_chunk::<8>()) {
+            (Some(prefix), Some(head)) => {
+                u64::from_le_bytes(*head) & prefix.mask == prefix.head
+                    && (prefix.bytes <= 8 || key.starts_with(&self.pattern[..prefix.bytes]))
+            }
+            _ => glob::matches(&self.pattern, key, false),
+        }
+    }
 }
 
 /// A set of commands.
@@ -146,10 +200,7 @@ impl Selector {
     #[inline]
     pub(crate) fn allows_key(&self, key: &[u8], access: Access) -> bool {
         self.all_keys
-            || self
-                .keys
-                .iter()
-                .any(|pattern| pattern.access.contains(access) && glob::matches(&pattern.pattern, key, false))
+            || self.keys.iter().any(|pattern| pattern.access.contains(access) && pattern.matches(key))
     }
 
     /// Whether all keys may be used so.
@@ -241,7 +292,7 @@ impl Selector {
         }
         match self.keys.iter_mut().find(|known| *known.pattern == *pattern) {
             Some(known) => known.access = known.access.or(access),
-            None => self.keys.push(KeyPattern { access, pattern: pattern.into() }),
+            None => self.keys.push(KeyPattern::new(access, pattern)),
         }
         Ok(())
     }

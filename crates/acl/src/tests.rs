@@ -227,3 +227,44 @@ fn equal_denials_share_an_entry() {
     log.add(event("a"), 130_000, 0);
     assert_eq!(log.entries().len(), 0);
 }
+
+#[test]
+fn prefixes_decide_as_their_globs() {
+    let patterns = [
+        "*",
+        "a*",
+        "a**",
+        "a\\*",
+        "a?*",
+        "[a]*",
+        "",
+        "a",
+        "a]*",
+        "ab:*",
+        "abcdefgh*",
+        "abcdefghi*",
+        "abcdefghi",
+    ];
+    let keys = [
+        "",
+        "a",
+        "ab",
+        "b",
+        "a*",
+        "ab:c",
+        "a]x",
+        "*",
+        "abcdefg",
+        "abcdefgh",
+        "abcdefgx",
+        "abcdefghi",
+        "abcdefghj",
+    ];
+    for pattern in patterns {
+        let user = user(&["on", "+@all", &format!("%R~{pattern}")]);
+        for key in keys {
+            let expected = wire::glob::matches(pattern.as_bytes(), key.as_bytes(), false);
+            assert_eq!(check(&user, &format!("get {key}")).is_ok(), expected, "{pattern:?} {key:?}");
+        }
+    }
+}

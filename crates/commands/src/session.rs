@@ -97,7 +97,7 @@ pub struct Session {
     pub resp: Resp,
     /// Whether the client may run commands.
     pub authenticated: bool,
-    /// The client listens to channels or to other clients' commands, or is restricted: its own take the long way.
+    /// The client listens to channels or to other clients' commands: its own take the long way.
     pub is_special: bool,
     /// The client's user may not do everything: each command is checked.
     pub is_restricted: bool,
@@ -139,7 +139,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether nothing about the client stands between a command and its body.
+    /// Whether nothing about the client but its user stands between a command and its body.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
         self.authenticated && !self.is_special && self.multi.is_none() && self.reply_mode == ReplyMode::On
@@ -147,7 +147,7 @@ impl Session {
 
     /// Works out `is_special` anew.
     pub fn settle_special(&mut self) {
-        self.is_special = self.is_restricted || self.subscriptions.is_some() || self.is_monitor;
+        self.is_special = self.subscriptions.is_some() || self.is_monitor;
     }
 
     /// A fresh session.

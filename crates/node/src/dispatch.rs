@@ -55,9 +55,11 @@ pub struct Moment {
     pub paused: Paused,
     /// Somebody watches commands.
     pub monitored: bool,
-    /// None of the four before is the case, nor does a script run for too long: no gate refuses a command of a client
-    /// without special state but for its arity.
+    /// None of the three before is the case, nor does a script run for too long: no gate refuses a command of a client
+    /// without special state but for its arity, its user, and memory (see `has_room`).
     pub is_plain: bool,
+    /// What the heap and this thread's slab pages may hold together before memory is looked at more closely.
+    ample_bytes: i64,
     /// This thread.
     pub thread: usize,
 }
@@ -70,6 +72,7 @@ impl Moment {
         let (log_failed, paused) = (node.log_failed(), node.pause.at(now_ms));
         state.local.events.set_mask(settings.keyspace_events.load(std::sync::atomic::Ordering::Relaxed));
         let monitored = node.pubsub.monitors.load(std::sync::atomic::Ordering::Relaxed) > 0;
+        let ample_bytes = if has_maxmemory { gates::ample_bytes(node, state) } else { i64::MAX };
         Moment {
             now_ms,
             access: settings.access(now_ms, state.rng.next_u32()),
@@ -78,13 +81,16 @@ impl Moment {
             log_failed,
             paused,
             monitored,
-            is_plain: !has_maxmemory
-                && !log_failed
-                && paused == Paused::No
-                && !monitored
-                && !node.scripts.is_busy(),
+            is_plain: !log_failed && paused == Paused::No && !monitored && !node.scripts.is_busy(),
+            ample_bytes,
             thread,
         }
+    }
+
+    /// Whether memory is so far below `maxmemory` that nothing needs to be evicted. Two loads where there is a limit.
+    #[inline(always)]
+    fn has_room(&self, local: &keyspace::space::Local) -> bool {
+        self.ample_bytes == i64::MAX || gates::held_bytes(local) <= self.ample_bytes
     }
 
     /// The same instant under the parameters of now.
@@ -167,13 +173,15 @@ pub fn run_command(
     client: &mut Client,
 ) -> Done {
     let command = node.registry.get(number);
-    // Nearly every command: one key, on the keyspace, from a client without special state. No gate can refuse it but
-    // arity.
+    // Nearly every command: one key, on the keyspace, from a client without special state, with memory to spare. No gate
+    // can refuse it but arity and its user's rules; what these do not allow is refused, and noted, on the long way.
     if let (Run::Data(run), Some((_, shard, _))) = (command.run, first_key)
         && client.session.is_plain()
         && moment.is_plain
         && !gated
         && command.facts.accepts(args.len())
+        && moment.has_room(&state.local)
+        && (!client.session.is_restricted || crate::access::allows_plainly(node, client, command, args))
     {
         let Some(locked) = node.keyspace.lock_shard(shard) else { return Done::Busy(shard) };
         if locked.is_waited_for() {

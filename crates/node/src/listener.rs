@@ -201,7 +201,6 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
     let (user, authenticated) = node.access.for_new_client();
     let mut session = Session::new(id, authenticated);
     session.is_restricted = !user.is_unrestricted();
-    session.settle_special();
     Client {
         fd,
         token,

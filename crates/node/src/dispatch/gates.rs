@@ -124,6 +124,23 @@ fn budget_ticks() -> u64 {
     500_000 * SAMPLE_TICKS / tsc_to_ns(SAMPLE_TICKS).max(1)
 }
 
+/// What other threads' slab pages may gain while a batch runs before this thread looks again.
+const OTHERS_GAIN_BYTES: i64 = 4 << 20;
+
+/// Bytes of the heap, and of this thread's slab pages.
+#[inline(always)]
+pub(super) fn held_bytes(local: &keyspace::space::Local) -> i64 {
+    sys::alloc::allocated_bytes_estimate() as i64 + local.heap.live_bytes()
+}
+
+/// What [`held_bytes`] may come to before memory has to be looked at as a whole: `maxmemory` less what the slab pages of
+/// other threads hold and may gain meanwhile.
+pub(super) fn ample_bytes(node: &Node, state: &ThreadState) -> i64 {
+    let limit = node.settings.maxmemory.load(Ordering::Relaxed).min(1 << 62) as i64;
+    let of_others = structures::slab::stats().live_bytes as i64 - state.local.heap.live_bytes();
+    limit - of_others - OTHERS_GAIN_BYTES * (node.threads.len() as i64 - 1)
+}
+
 /// Evicts until memory is below the limit or the time for it is over. `false` when memory stays full.
 pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) -> bool {
     let limit = node.settings.maxmemory.load(Ordering::Relaxed);

@@ -32,6 +32,15 @@ const io = new Server(http, {
   ...(kind === "streams" && { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } }),
 });
 
+// Answers what takes other processes. One that died a moment ago, or is very busy, may be waited for in vain.
+async function answer(done, ask) {
+  try {
+    done(await ask());
+  } catch (error) {
+    done({ error: `ask again: ${error.message}` });
+  }
+}
+
 io.on("connection", (socket) => {
   socket.data.name ??= socket.handshake.auth.name;
 
@@ -46,17 +55,17 @@ io.on("connection", (socket) => {
   // To all but a room.
   socket.on("announce", (words, except = []) => io.except(except).emit("said", socket.data.name, words));
   // Asks everyone and waits for all answers.
-  socket.on("poll", async (question, done) => done(await io.timeout(10_000).emitWithAck("question", question)));
+  socket.on("poll", (question, done) => answer(done, () => io.timeout(10_000).emitWithAck("question", question)));
   // Who is there, over all processes.
-  socket.on("who", async (room, done) => {
+  socket.on("who", (room, done) => answer(done, async () => {
     const sockets = await (room ? io.in(room) : io).fetchSockets();
-    done(sockets.map((one) => one.data.name).sort());
-  });
+    return sockets.map((one) => one.data.name).sort();
+  }));
   // Moves a room's people to another, and shows people the door.
   socket.on("move", (from, to) => io.in(from).socketsJoin(to));
   socket.on("expel", (room) => io.in(room).disconnectSockets(true));
   // Asks the other processes, not their clients.
-  socket.on("processes", async (done) => done([process.pid, ...(await io.serverSideEmitWithAck("pid"))].sort()));
+  socket.on("processes", (done) => answer(done, async () => [process.pid, ...(await io.serverSideEmitWithAck("pid"))].sort()));
 });
 io.on("pid", (reply) => reply(process.pid));
 

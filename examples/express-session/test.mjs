@@ -77,6 +77,6 @@ equal("and the visitor is logged out", (await eve.ask(short, "/")).user, null);
 await store.clear();
 equal("all sessions can be ended", [await store.length(), (await bob.ask(shops[0], "/")).cart], [0, []]);
 
-const shown = execFileSync("./run.sh", { encoding: "utf8", timeout: 60_000 });
+const shown = execFileSync("./run.sh", { encoding: "utf8", timeout: 180_000 });
 check("run.sh shows it", /"user":"ann","cart":\["lamp"\]/.test(shown), shown);
 process.exit(0);

@@ -64,7 +64,7 @@ all = await statuses("ida", "/export", 2);
 equal("the next second has two again", count(all, 200), 2);
 await eventually("the block ends", async () => (await call("eve", "/login?password=secret")).status === 200);
 
-const shown = execFileSync("./run.sh", { encoding: "utf8", timeout: 60_000 });
+const shown = execFileSync("./run.sh", { encoding: "utf8", timeout: 180_000 });
 check("run.sh shows it", /allowed: 20\nrefused: 10\nagain after \d+ s/.test(shown), shown);
 
 // Without its server. The first process finds out with a call of its own.

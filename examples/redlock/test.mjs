@@ -68,7 +68,7 @@ do {
 const killedAt = Date.now();
 await doomed.stop("SIGKILL");
 await sell("heir");
-between("a dead holder's lock ends in its time, ms", Date.now() - killedAt, 1000, 20_000);
+between("a dead holder's lock ends in its time, ms", Date.now() - killedAt, 1000, 120_000);
 
 // Servers that fail.
 await servers[2].shutdown("NOSAVE").catch(() => {});
@@ -81,6 +81,6 @@ await until("the second is gone", () => servers[1].status !== "ready");
 await rejects("one is not", locks.acquire(["hall-1"], 1000), /quorum/);
 equal("and nobody holds what nobody got", await servers[0].get("hall-1"), null);
 
-const shown = execFileSync("./run.sh", { encoding: "utf8", timeout: 60_000, env: { ...process.env, REDIS_URLS: process.env.REDIS_URL } });
+const shown = execFileSync("./run.sh", { encoding: "utf8", timeout: 180_000, env: { ...process.env, REDIS_URLS: process.env.REDIS_URL } });
 check("run.sh sells each seat once", /sold seat 15\n/.test(shown) && /"takings":180/.test(shown), shown);
 process.exit(0);

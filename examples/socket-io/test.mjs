@@ -124,7 +124,7 @@ async function test(kind) {
 
 for (const kind of ["pubsub", "sharded", "streams"]) await test(kind);
 for (const kind of ["pubsub", "streams"]) {
-  const shown = execFileSync("./run.sh", [kind], { encoding: "utf8", timeout: 60_000 });
+  const shown = execFileSync("./run.sh", [kind], { encoding: "utf8", timeout: 180_000 });
   check(`run.sh ${kind} shows a talk`, /at tea: ann, bob\nbob hears ann: how are you\?\nann hears bob: fine, thanks/.test(shown), shown);
 }
 process.exit(0);

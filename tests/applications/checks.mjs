@@ -36,7 +36,7 @@ export async function rejects(what, promise, pattern) {
 }
 
 // Waits until the probe replies with something true; replies with that.
-export async function until(what, probe, seconds = 30) {
+export async function until(what, probe, seconds = 120) {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const found = await probe();

@@ -37,7 +37,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent.parent / "examples"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brasa" / "applications"
-TIMEOUT_S = 150
+TIMEOUT_S = 400
 # The oldest Node.js that the examples say they run on.
 NODE = (18, 19)
 

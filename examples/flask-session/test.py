@@ -46,7 +46,7 @@ with Program("./run.sh") as site:
         eventually("both processes answer", lambda: replies.extend(
             threads.map(lambda _: ana.get(), range(16))) or len({reply["process"] for reply in replies}) == 2)
     equal("and see the same", {(reply["user"], len(reply["notes"])) for reply in replies}, {("ana", 10)})
-    between("sessions have a TTL, s", server.ttl(ana.key()), 3500, 3600)
+    between("sessions have a TTL, s", server.ttl(ana.key()), 3300, 3600)
     equal("the application stops in order", site.stop(), 0)
 
 with Program("./run.sh", LIFETIME_S="2") as site:

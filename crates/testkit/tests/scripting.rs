@@ -1,6 +1,8 @@
 //! Scripts and functions: the same calls on both protocols to valkey-server and to Brasa on one and two threads; replies
 //! are compared byte for byte.
 
+use std::io::{Read, Write};
+
 use testkit::client::Client;
 use testkit::reply::escape;
 use testkit::server::{Kind, Launch, Server};
@@ -369,7 +371,10 @@ fn scripts_with_undeclared_keys_run_beside_other_threads() {
         redis.call('RPUSH', 'queue:' .. ARGV[1], ARGV[3]) return 1";
     /// Declares one and asks for another.
     const DECLARED: &str = "redis.call('INCR', KEYS[1]) redis.call('DECR', 'acc:' .. ARGV[1]) return 1";
-    const SCRIPTS: [&str; 3] = [FIRST, LATER, DECLARED];
+    /// Says so first, which it must do once only.
+    const SAYS: &str = "redis.call('PUBLISH', 'news', ARGV[3]) \
+        redis.call('DECR', 'acc:' .. ARGV[1]) redis.call('INCR', 'acc:' .. ARGV[2]) return 1";
+    const SCRIPTS: [&str; 4] = [FIRST, LATER, DECLARED, SAYS];
     let server = start(Kind::Brasa, 4);
     let port = server.port();
     let accounts: Vec<String> = (0..ACCOUNTS).map(|n| format!("acc:{n}")).collect();
@@ -383,11 +388,16 @@ fn scripts_with_undeclared_keys_run_beside_other_threads() {
         let reply = escape(&client.command(&words).expect("a reply"), 4000).to_string();
         reply.split("\\r\\n").skip(2).step_by(2).map(|number| number.parse::<i64>().expect("a number")).sum()
     };
-    let done = std::sync::atomic::AtomicUsize::new(0);
+    let mut listener = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    listener.set_read_timeout(Some(std::time::Duration::from_secs(120))).expect("is set");
+    listener.write_all(b"SUBSCRIBE news\r\n").expect("is sent");
+    let mut heard = [0; 1 << 16];
+    assert!(listener.read(&mut heard).expect("an answer") > 0);
+    let (said, done) = (std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0));
     let ended = || done.load(std::sync::atomic::Ordering::Acquire) == 6;
     let (looks, taken) = std::thread::scope(|scope| {
         for number in 0..6u64 {
-            let done = &done;
+            let (said, done) = (&said, &done);
             scope.spawn(move || {
                 let mut client = Client::connect(port).expect("connects");
                 let mut rng = testkit::rng::Rng::new(number + 1);
@@ -398,10 +408,15 @@ fn scripts_with_undeclared_keys_run_beside_other_threads() {
                         let mut account = || rng.below(ACCOUNTS).to_string();
                         let (from, to) = (account(), account());
                         let script = *rng.pick(&SCRIPTS);
+                        said.fetch_add(usize::from(script == SAYS), std::sync::atomic::Ordering::Relaxed);
                         let job = format!("{number}-{round}-{n}");
                         // The third gives to the key that it declares.
                         let declared = if script == DECLARED { format!("acc:{to}") } else { counter.clone() };
-                        let keys = if script == FIRST { vec!["0"] } else { vec!["1", declared.as_str()] };
+                        let keys = if script == FIRST || script == SAYS {
+                            vec!["0"]
+                        } else {
+                            vec!["1", declared.as_str()]
+                        };
                         let words = ["EVAL", script].into_iter().chain(keys).chain([&from[..], &to, &job]);
                         commands.push(words.map(str::to_owned).collect());
                         commands.push(["INCR", "plain"].map(str::to_owned).to_vec());
@@ -443,6 +458,15 @@ fn scripts_with_undeclared_keys_run_beside_other_threads() {
         (looks.join().expect("sums are right"), taken.join().expect("queues are read"))
     });
     assert!(looks > 0);
+    client.command(&["PUBLISH", "news", "the end"]).expect("a reply");
+    let mut text = Vec::new();
+    while !text.ends_with(b"the end\r\n") {
+        let count = listener.read(&mut heard).expect("what was said");
+        assert!(count > 0, "the connection is closed");
+        text.extend_from_slice(&heard[..count]);
+    }
+    let messages = text.windows(9).filter(|bytes| bytes == b"message\r\n").count();
+    assert_eq!(messages, said.into_inner() + 1, "each was said once");
     let number = |reply: Vec<u8>| -> usize {
         let text = String::from_utf8(reply).expect("text");
         text.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '\n')

@@ -48,6 +48,8 @@ pub struct UnitHost<'a> {
     pub uses: Uses,
     /// It wrote.
     pub has_written: bool,
+    /// It wrote, published or logged: it cannot begin anew.
+    pub has_acted: bool,
     /// It must begin anew, under the gate.
     pub needs_gate: bool,
     /// It must begin anew when this shard is free.
@@ -119,7 +121,7 @@ impl UnitHost<'_> {
         }
         if needs_all {
             self.uses = Uses::All;
-            return if self.has_written { Err(too_late()) } else { self.give_up(None) };
+            return if self.has_acted { Err(too_late()) } else { self.give_up(None) };
         }
         if command.has_keys() {
             for key in places(self.node, command, args) {
@@ -149,7 +151,7 @@ impl UnitHost<'_> {
     }
 
     fn others_now(&self) -> Uses {
-        if self.has_written { Uses::OthersLater } else { Uses::OthersFirst }
+        if self.has_acted { Uses::OthersLater } else { Uses::OthersFirst }
     }
 
     /// Begins anew: when a shard is free if the unit holds none, or under the gate.
@@ -168,7 +170,7 @@ impl UnitHost<'_> {
         }
         self.uses = self.uses.max(self.others_now());
         if !self.also_lock(key.shard) {
-            return if self.has_written { Err(too_late()) } else { self.give_up(Some(key.shard)) };
+            return if self.has_acted { Err(too_late()) } else { self.give_up(Some(key.shard)) };
         }
         let keyspace = &self.node.keyspace;
         for _ in 0..ROUNDS {
@@ -185,7 +187,7 @@ impl UnitHost<'_> {
                 break;
             }
         }
-        if self.has_written { Ok(true) } else { self.give_up(None) }
+        if self.has_acted { Ok(true) } else { self.give_up(None) }
     }
 
     /// Adds a shard to the unit's. What a script did cannot be undone, so one that has written must go on: it waits for
@@ -198,7 +200,7 @@ impl UnitHost<'_> {
                 return true;
             }
             if self.state.turn.is_none() {
-                if !self.has_written || tries > TRIES {
+                if !self.has_acted || tries > TRIES {
                     return false;
                 }
                 self.state.turn = node.scripts.turn.try_lock();
@@ -257,6 +259,7 @@ impl Host for UnitHost<'_> {
             Err(text) => return self.fail(&text, reply),
         }
         let Some(locked) = self.locked.take() else { return false };
+        self.has_acted |= command.has(CommandFlags::WRITE) || command.has(CommandFlags::MAY_REPLICATE);
         if command.has(CommandFlags::WRITE) && !self.has_written {
             self.has_written = true;
             if self.is_timed_out {
@@ -304,6 +307,7 @@ impl Host for UnitHost<'_> {
     }
 
     fn log(&mut self, level: LogLevel, text: &[u8]) {
+        self.has_acted = true;
         log(level, text);
     }
 

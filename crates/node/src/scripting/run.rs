@@ -139,8 +139,14 @@ pub fn execute(
     };
     let started = state.last_tick;
     state.in_unit = true;
+    let looked = (state.local.counters.keyspace_hits, state.local.counters.keyspace_misses);
     let (result, mut locked) = run(node, state, number, args, call, moment, alone, is_full, locked, client);
     state.in_unit = false;
+    if let Ok(Outcome::Busy(_) | Outcome::NeedsGate) = result {
+        // It is run again from its beginning.
+        state.local.events.forget_misses();
+        (state.local.counters.keyspace_hits, state.local.counters.keyspace_misses) = looked;
+    }
     commit(node, &mut state.local, moment);
     if !state.local.ready.is_empty() {
         locked = blocked::serve(node, state, moment, locked);
@@ -217,6 +223,7 @@ fn run(
         uses: Uses::Declared,
         learns,
         has_written: false,
+        has_acted: false,
         needs_gate: false,
         busy: None,
         function: is_function.then(|| args.get(1)),

@@ -446,7 +446,17 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
         }
     }
     if !rejected {
-        dispatch::account(node, state, number, &args, moment, served.ticks, &mut client, reply_from);
+        dispatch::account(
+            node,
+            state,
+            number,
+            &args,
+            moment,
+            served.ticks,
+            dispatch::Way::Served,
+            &mut client,
+            reply_from,
+        );
     }
     let done = match client.waiting {
         Waiting::No => dispatch::Done::Replied,

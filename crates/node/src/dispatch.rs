@@ -20,7 +20,7 @@ use crate::registry::{Command, Run};
 use crate::state::ThreadState;
 
 use account::finish_clock;
-pub use account::{account, account_in_unit, finish_reply, write_error};
+pub use account::{Way, account, account_in_unit, finish_reply, write_error};
 use gates::gates;
 pub use gates::{make_room, refuses_change};
 

@@ -15,6 +15,7 @@ pub mod ctx;
 pub mod dispatch;
 pub mod effects;
 pub mod event_loop;
+pub mod exceeded;
 pub mod latency;
 pub mod leftovers;
 pub mod limits;

@@ -15,10 +15,13 @@ use wire::resp::ReplyWriter;
 
 use crate::blocked::{self, Locks};
 use crate::client::Client;
-use crate::dispatch::{Moment, commit, places, run_body};
+use crate::dispatch::{Moment, account_in_unit, commit, places, run_body};
 use crate::node::Node;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
+
+/// EXEC on the wire: its commands count as requests of this size.
+const EXEC_BYTES: i64 = b"*1\r\n$4\r\nEXEC\r\n".len() as i64;
 
 /// Commands that run between MULTI and EXEC instead of being queued.
 pub fn runs_at_once(command: &Command) -> bool {
@@ -202,6 +205,7 @@ pub fn exec(
             return Ok(Outcome::Done);
         }
     }
+    let (unit_from, started) = (client.out.len(), state.last_tick);
     ReplyWriter::new(&mut client.out, client.session.resp).array(multi.queue.len());
     state.in_unit = true;
     let bytes = multi.queue.iter().map(|(_, args)| args.as_args().bytes()).sum();
@@ -210,13 +214,15 @@ pub fn exec(
     let mut moment = *moment;
     for (number, args) in &multi.queue {
         let Some(held) = locked.take() else { break };
-        locked = Some(exec_one(node, state, *number, &args.as_args(), &moment, held, client));
+        locked = Some(exec_one(node, state, *number, &args.as_args(), &moment, held, client, unit_from));
         if node.registry.get(*number).gate {
             // CONFIG SET counts from the next command on.
             moment = moment.refreshed(node, state);
         }
     }
     state.in_unit = false;
+    // EXEC's time holds that of its commands.
+    state.last_tick = started;
     client.session.executing = None;
     if let Some(pushes) = client.session.pushes.take() {
         client.out.extend_from_slice(&pushes);
@@ -229,7 +235,9 @@ pub fn exec(
     Ok(Outcome::Done)
 }
 
-/// One command of a running transaction: its reply, or its error as an element of EXEC's reply.
+/// One command of a running transaction: its reply, or its error as an element of EXEC's reply, which begins at
+/// `unit_from`.
+#[allow(clippy::too_many_arguments)]
 fn exec_one(
     node: &'static Node,
     state: &mut ThreadState,
@@ -238,6 +246,7 @@ fn exec_one(
     moment: &Moment,
     locked: Locked<'static>,
     client: &mut Client,
+    unit_from: usize,
 ) -> Locked<'static> {
     let reply_from = client.out.len();
     let command = node.registry.get(number);
@@ -272,6 +281,6 @@ fn exec_one(
     if moment.monitored {
         crate::commands::monitor::show(node, state, moment.thread, number, args, client);
     }
-    crate::dispatch::account_in_unit(node, state, number, args, moment, client, reply_from);
+    account_in_unit(node, state, number, args, moment, client, unit_from, EXEC_BYTES);
     locked
 }

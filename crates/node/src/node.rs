@@ -98,6 +98,10 @@ pub struct Node {
     pub next_client_id: AtomicU64,
     /// The next entry's number in each command log.
     pub next_log_ids: [AtomicU64; 3],
+    /// The length that each command log was last cut to: no more of it is shown.
+    pub log_cuts: [AtomicU64; 3],
+    /// Time with more memory in use than `maxmemory` and no way to free it.
+    pub exceeded: crate::exceeded::Exceeded,
     /// Connections in all threads.
     pub connections: AtomicUsize,
     /// Connections refused for `maxclients`.

@@ -153,6 +153,8 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         latency: Default::default(),
         next_client_id: AtomicU64::new(1),
         next_log_ids: Default::default(),
+        log_cuts: [const { AtomicU64::new(u64::MAX) }; 3],
+        exceeded: Default::default(),
         connections: AtomicUsize::new(0),
         rejected_connections: AtomicU64::new(0),
         peak_memory_bytes: AtomicU64::new(0),

@@ -159,6 +159,8 @@ pub struct Stats {
     pub parked: u64,
     /// Commands and input bytes of the last samples, for the rates of INFO.
     pub rates: Rates,
+    /// Time of commands that ran inside others (transactions, scripts), in clock ticks: the others' time holds it too.
+    pub nested_ticks: u64,
     /// Time spent in batches, in clock ticks.
     pub busy_ticks: u64,
     /// The longest batch, in clock ticks.
@@ -228,8 +230,18 @@ impl Rates {
     }
 }
 
-/// At most this many distinct error codes are counted, as in Valkey.
+/// With this many error codes, new ones that scripts make up count as [`OTHER_CODES`], as in Valkey.
 const ERROR_CODES_MAX: usize = 128;
+/// Error codes of scripts beyond the limit.
+const OTHER_CODES: &str = "ERRORSTATS_OVERFLOW";
+/// Bytes of an error reply, its `-` counted, in which its code must end.
+const ERROR_CODE_BYTES: usize = 32;
+
+/// The first word of an error's text; a text that has none within reach counts as `ERR`.
+fn error_code(text: &[u8]) -> &[u8] {
+    let reach = text.len().min(ERROR_CODE_BYTES - 1);
+    text[..reach].iter().position(|&b| b == b' ').map_or(b"ERR", |end| &text[..end])
+}
 
 impl Stats {
     /// Counters for `commands` commands.
@@ -255,17 +267,29 @@ impl Stats {
 
     /// Time that commands took, in clock ticks.
     pub fn command_ticks(&self) -> u64 {
-        self.commands.iter().map(|c| c.ticks).sum()
+        let all: u64 = self.commands.iter().map(|c| c.ticks).sum();
+        all.saturating_sub(self.nested_ticks)
     }
 
     /// Counts an error reply by its text (without `-`).
     pub fn count_error(&mut self, text: &[u8]) {
+        self.count_code(error_code(text), usize::MAX);
+    }
+
+    /// Counts an error reply whose text a script made up.
+    pub fn count_script_error(&mut self, text: &[u8]) {
+        self.count_code(error_code(text), ERROR_CODES_MAX);
+    }
+
+    fn count_code(&mut self, code: &[u8], most: usize) {
         self.error_replies += 1;
-        let code = text.split(|&b| b == b' ' || b == b'\r').next().unwrap_or_default();
-        let code = String::from_utf8_lossy(&code[..code.len().min(64)]).into_owned();
-        if self.errors.len() < ERROR_CODES_MAX || self.errors.contains_key(&code) {
-            *self.errors.entry(code).or_default() += 1;
+        let code = String::from_utf8_lossy(code);
+        if let Some(count) = self.errors.get_mut(code.as_ref()) {
+            *count += 1;
+            return;
         }
+        let code = if self.errors.len() < most { code.into_owned() } else { OTHER_CODES.to_owned() };
+        *self.errors.entry(code).or_default() += 1;
     }
 
     /// Forgets everything that CONFIG RESETSTAT forgets.
@@ -295,6 +319,30 @@ mod tests {
         assert_eq!(h.total(), 7);
         assert!((tsc_to_ns(1000)..tsc_to_ns(1200)).contains(&h.percentile_ns(50.0)));
         assert_eq!(h.within_ns(tsc_to_ns(16_000)), 5);
+    }
+
+    #[test]
+    fn error_codes_are_bounded_where_scripts_make_them_up() {
+        let mut stats = Stats::new(0);
+        for i in 0..200 {
+            stats.count_script_error(format!("E{i} text").as_bytes());
+        }
+        stats.count_error(b"WRONGTYPE Operation against a key");
+        stats.count_error(b"plain");
+        stats.count_error(&[b'x'; 100]);
+        assert_eq!(stats.errors[OTHER_CODES], 72);
+        assert_eq!(stats.errors["WRONGTYPE"], 1);
+        assert_eq!(stats.errors["ERR"], 2);
+        assert_eq!((stats.errors.len(), stats.error_replies), (131, 203));
+    }
+
+    #[test]
+    fn time_inside_other_commands_counts_once() {
+        let mut stats = Stats::new(2);
+        stats.commands[0].ticks = 500;
+        stats.commands[1].ticks = 300;
+        stats.nested_ticks = 300;
+        assert_eq!(stats.command_ticks(), 500);
     }
 
     #[test]

@@ -45,9 +45,9 @@ fn count(text: &[u8]) -> Result<i64, CommandError> {
         .ok_or(CommandError::text("ERR count should be greater than or equal to -1"))
 }
 
-/// Most entries that a log may show: every thread keeps as many.
+/// Most entries that a log may show: every thread keeps as many. A shorter length counts from the next entry on.
 fn most(ctx: &NodeCtx<'_>, kind: LogKind) -> usize {
-    ctx.node.settings.log_lengths[kind as usize].load(Ordering::Relaxed) as usize
+    ctx.node.log_cuts[kind as usize].load(Ordering::Relaxed) as usize
 }
 
 /// The newest `count` entries (-1: all) over all threads, newest first.

@@ -213,6 +213,8 @@ pub fn resetstat(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
     ctx.node.rejected_connections.store(0, Relaxed);
     ctx.node.access.reset_statistics();
     ctx.node.workers.freed_objects.store(0, Relaxed);
+    ctx.node.scripts.evicted.store(0, Relaxed);
+    ctx.node.exceeded.reset(sys::clock::mono_ns());
     ctx.data.reply.ok();
     Ok(Outcome::Done)
 }

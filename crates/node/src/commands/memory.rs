@@ -53,7 +53,7 @@ pub struct MemoryFigures {
     pub peak_bytes: u64,
     /// Allocated when the node had started.
     pub startup_bytes: u64,
-    /// Startup, tables and clients: all that is not data.
+    /// Startup, tables, clients and scripts: all that is not data.
     pub overhead_bytes: u64,
     /// Allocated, with the free room of slab pages.
     pub active_bytes: u64,
@@ -69,6 +69,12 @@ pub struct MemoryFigures {
     pub resizing: u64,
     /// Connections.
     pub clients_bytes: u64,
+    /// Number of cached scripts.
+    pub scripts: u64,
+    /// Their texts.
+    pub scripts_bytes: u64,
+    /// Libraries of functions.
+    pub functions_bytes: u64,
     /// All keys.
     pub keys: u64,
     /// Table bytes of each logical database that has keys, and its volatile keys.
@@ -118,7 +124,16 @@ impl MemoryFigures {
                 figures.databases.push((db, by_physical[usize::from(keyspace.physical(db))]));
             }
         }
-        figures.overhead_bytes = figures.startup_bytes + figures.tables_bytes + figures.clients_bytes;
+        let (scripts, script_bytes) = ctx.node.scripts.script_figures();
+        let (_, _, library_bytes) = ctx.node.scripts.library_figures();
+        figures.scripts = scripts as u64;
+        figures.scripts_bytes = script_bytes as u64;
+        figures.functions_bytes = library_bytes as u64;
+        figures.overhead_bytes = figures.startup_bytes
+            + figures.tables_bytes
+            + figures.clients_bytes
+            + figures.scripts_bytes
+            + figures.functions_bytes;
         figures
     }
 

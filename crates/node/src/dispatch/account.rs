@@ -29,7 +29,22 @@ pub(super) fn finish_clock(
     let now = tsc();
     let ticks = now.wrapping_sub(state.last_tick);
     state.last_tick = now;
-    account(node, state, number, args, moment, ticks, client, reply_from);
+    account(node, state, number, args, moment, ticks, Way::Alone, client, reply_from);
+}
+
+/// How a command came to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By itself.
+    Alone,
+    /// After it had waited for keys.
+    Served,
+    /// As one of a unit's commands. `request_bytes` is the size of the request that it counts as: that of EXEC, or
+    /// nothing where a script made it up.
+    InUnit {
+        /// Bytes on the wire.
+        request_bytes: i64,
+    },
 }
 
 /// Writes and counts an error. Arguments quoted in its text lose line ends at its end, as in Valkey.
@@ -69,7 +84,8 @@ fn write_pushes(client: &mut Client) {
     }
 }
 
-/// Statistics of one command of a running transaction.
+/// Statistics of one command of a running transaction or script. Its time is part of the time of the unit's command.
+#[allow(clippy::too_many_arguments)]
 pub fn account_in_unit(
     node: &'static Node,
     state: &mut ThreadState,
@@ -78,8 +94,13 @@ pub fn account_in_unit(
     moment: &Moment,
     client: &mut Client,
     reply_from: usize,
+    request_bytes: i64,
 ) {
-    finish_clock(node, state, number, args, moment, client, reply_from);
+    let now = tsc();
+    let ticks = now.wrapping_sub(state.last_tick);
+    state.last_tick = now;
+    state.stats.nested_ticks += ticks;
+    account(node, state, number, args, moment, ticks, Way::InUnit { request_bytes }, client, reply_from);
 }
 
 /// Statistics, slow log, latency events.
@@ -92,6 +113,7 @@ pub fn account(
     args: &Args<'_>,
     moment: &Moment,
     ticks: u64,
+    way: Way,
     client: &mut Client,
     reply_from: usize,
 ) {
@@ -112,10 +134,15 @@ pub fn account(
     let reply_bytes = client.out.len().saturating_sub(reply_from) as i64;
     let is_slow = slow >= 0 && us >= slow;
     let is_large_reply = reply >= 0 && reply_bytes >= reply;
-    // Frames add at most 13 bytes to an argument: the exact size is worked out only near the limit.
     let is_large_request = request >= 0
-        && (args.bytes() + 16 * args.len() + 16) as i64 >= request
-        && args.protocol_bytes() as i64 >= request;
+        && match way {
+            Way::InUnit { request_bytes } => request_bytes >= request,
+            // Frames add at most 13 bytes to an argument: the exact size is worked out only near the limit.
+            _ => {
+                (args.bytes() + 16 * args.len() + 16) as i64 >= request
+                    && args.protocol_bytes() as i64 >= request
+            }
+        };
     if is_slow || is_large_request || is_large_reply {
         let command = node.registry.get(number);
         if !command.has(Flags::SKIP_COMMANDLOG) {
@@ -124,7 +151,11 @@ pub fn account(
                 log(LogKind::Slow, us);
             }
             if is_large_request {
-                log(LogKind::LargeRequest, args.protocol_bytes() as i64);
+                let bytes = match way {
+                    Way::InUnit { request_bytes } => request_bytes,
+                    _ => args.protocol_bytes() as i64,
+                };
+                log(LogKind::LargeRequest, bytes);
             }
             if is_large_reply {
                 log(LogKind::LargeReply, reply_bytes);
@@ -133,8 +164,11 @@ pub fn account(
     }
     let threshold = node.settings.latency_threshold_ms.load(Ordering::Relaxed);
     if threshold > 0 && us as u64 >= threshold * 1000 {
-        let fast = node.registry.get(number).has(Flags::FAST);
-        let event = if fast { "fast-command" } else { "command" };
+        let event = match way {
+            Way::Served => "command-unblocking",
+            _ if node.registry.get(number).has(Flags::FAST) => "fast-command",
+            _ => "command",
+        };
         node.latency.record(event, moment.now_ms / 1000, us as u64 / 1000);
     }
 }
@@ -158,10 +192,13 @@ fn log_command(
 ) {
     const ARGS_MAX: usize = 32;
     const ARG_BYTES_MAX: usize = 128;
-    let max = node.settings.log_lengths[kind as usize].load(Ordering::Relaxed) as usize;
+    let max = node.settings.log_lengths[kind as usize].load(Ordering::Relaxed);
     if max == 0 {
+        // What was logged before stays.
         return;
     }
+    node.log_cuts[kind as usize].store(max, Ordering::Relaxed);
+    let id = node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed);
     let mut shown: Vec<Vec<u8>> = Vec::new();
     let name = node.registry.get(client.meta.last_command).facts.name;
     let secret = crate::commands::monitor::secrets(name, args);
@@ -182,12 +219,12 @@ fn log_command(
     }
     let log = &mut stats.logs[kind as usize];
     log.push_front(LoggedCommand {
-        id: node.next_log_ids[kind as usize].fetch_add(1, Ordering::Relaxed),
+        id,
         at_seconds: moment.now_ms / 1000,
         value,
         args: shown,
         addr: client.meta.addr.clone(),
         name: client.session.name.clone(),
     });
-    log.truncate(max);
+    log.truncate(max as usize);
 }

@@ -145,8 +145,24 @@ pub(super) fn ample_bytes(node: &Node, state: &ThreadState) -> i64 {
 pub fn make_room(node: &'static Node, state: &mut ThreadState, moment: &Moment) -> bool {
     let limit = node.settings.maxmemory.load(Ordering::Relaxed);
     if limit == 0 || used_memory_bytes() <= limit || moment.paused != Paused::No {
+        node.exceeded.note(false, sys::clock::mono_ns);
         return true;
     }
+    let started = tsc();
+    let has_room = evict(node, state, moment, limit);
+    node.exceeded.note(!has_room, sys::clock::mono_ns);
+    let threshold_ms = node.settings.latency_threshold_ms.load(Ordering::Relaxed);
+    if threshold_ms > 0 {
+        let ms = tsc_to_ns(tsc().saturating_sub(started)) / 1_000_000;
+        if ms >= threshold_ms {
+            node.latency.record("eviction-cycle", moment.now_ms / 1000, ms);
+        }
+    }
+    has_room
+}
+
+/// See [`make_room`].
+fn evict(node: &'static Node, state: &mut ThreadState, moment: &Moment, limit: u64) -> bool {
     let options = node.settings.evict_options();
     let started = tsc();
     let mut evicted = 0u32;

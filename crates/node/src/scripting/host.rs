@@ -289,7 +289,7 @@ impl Host for UnitHost<'_> {
             self.client.out.truncate(from);
             write_error(self.state, self.client, &error.bytes());
         }
-        account_in_unit(node, self.state, number, &args, &self.moment, self.client, from);
+        account_in_unit(node, self.state, number, &args, &self.moment, self.client, from, 0);
         self.client.session.resp = was;
         reply.extend_from_slice(&self.client.out[from..]);
         self.client.out.truncate(from);

@@ -137,7 +137,6 @@ pub fn execute(
             Err(shard) => return Ok(Outcome::Busy(shard)),
         }
     };
-    let started = state.last_tick;
     state.in_unit = true;
     let looked = (state.local.counters.keyspace_hits, state.local.counters.keyspace_misses);
     let (result, mut locked) = run(node, state, number, args, call, moment, alone, is_full, locked, client);
@@ -152,8 +151,6 @@ pub fn execute(
         locked = blocked::serve(node, state, moment, locked);
     }
     drop(locked);
-    // The script's time holds that of its commands.
-    state.last_tick = started;
     if let Ok(Outcome::Done) = result {
         client.meta.last_command = number;
     }
@@ -195,6 +192,7 @@ fn run(
     locked: Locked<'static>,
     client: &mut Client,
 ) -> (CommandResult, Locked<'static>) {
+    let started = state.last_tick;
     let flags = call.target.flags();
     let learns = node.threads.len() > 1 && gated;
     let declared = if learns {
@@ -271,8 +269,13 @@ fn run(
     if node.threads.len() > 1 {
         call.target.learned().ran(uses);
     }
+    // The script's time holds that of its commands.
+    state.last_tick = started;
+    if !errors.is_empty() || out.first() == Some(&b'-') {
+        state.stats.commands[usize::from(number)].failed += 1;
+    }
     for text in errors {
-        state.stats.count_error(&text);
+        state.stats.count_script_error(&text);
     }
     let result = match ran {
         Err(text) => Err(CommandError::owned(text)),

@@ -88,7 +88,7 @@ impl<'a> Conditions<'a> {
         Ok(at + 2)
     }
 
-    /// As many numbers as follow.
+    /// As many numbers as follow; none is an empty list.
     fn take_ids(&mut self, args: &Args<'a>, from: usize) -> Result<usize, CommandError> {
         let ids = self.ids.get_or_insert_default();
         let mut at = from;
@@ -99,7 +99,7 @@ impl<'a> Conditions<'a> {
             ids.push(number as u64);
             at += 1;
         }
-        if at == from { Err(CommandError::Syntax) } else { Ok(at) }
+        Ok(at)
     }
 
     /// What each condition that was set says about a client.

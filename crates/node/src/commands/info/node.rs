@@ -204,7 +204,20 @@ pub(super) fn cluster(_: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
     field(out, "cluster_enabled", 0);
 }
 
-/// `INFO scriptingengines`: there is none.
-pub(super) fn scripting_engines(_: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
-    zeros(out, &["engines_count", "engines_total_used_memory", "engines_total_memory_overhead"]);
+/// `INFO scriptingengines`: Lua, which Valkey counts as a module.
+pub(super) fn scripting_engines(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
+    /// The interface between Valkey 9.1 and its engines.
+    const ABI_VERSION: u32 = 4;
+    let used_bytes = ctx.node.scripts.vm_bytes.load(Relaxed);
+    let overhead_bytes = size_of::<crate::scripting::Scripts>();
+    field(out, "engines_count", 1);
+    field(out, "engines_total_used_memory", used_bytes);
+    field(out, "engines_total_memory_overhead", overhead_bytes);
+    field(
+        out,
+        "engine_0",
+        format_args!(
+            "name=LUA,module=lua,abi_version={ABI_VERSION},used_memory={used_bytes},memory_overhead={overhead_bytes}"
+        ),
+    );
 }

@@ -49,7 +49,9 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "evicted_keys", t.space.evicted_keys);
     field(out, "evicted_clients", t.evicted_clients);
     field(out, "evicted_scripts", ctx.node.scripts.evicted.load(Relaxed));
-    zeros(out, &["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    let now_ns = sys::clock::mono_ns();
+    field(out, "total_eviction_exceeded_time", ctx.node.exceeded.total_ns(now_ns) / 1_000_000);
+    field(out, "current_eviction_exceeded_time", ctx.node.exceeded.current_ns(now_ns) / 1_000_000);
     field(out, "keyspace_hits", t.space.keyspace_hits);
     field(out, "keyspace_misses", t.space.keyspace_misses);
     for (name, kind) in [

@@ -51,16 +51,11 @@ pub fn memory_stats(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
         out.int(name, 0);
     }
     out.size("clients.normal", f.clients_bytes);
-    for name in [
-        "cluster.links",
-        "cluster.slot_import",
-        "cluster.slot_export",
-        "aof.buffer",
-        "lua.caches",
-        "functions.caches",
-    ] {
+    for name in ["cluster.links", "cluster.slot_import", "cluster.slot_export", "aof.buffer"] {
         out.int(name, 0);
     }
+    out.size("lua.caches", f.scripts_bytes);
+    out.size("functions.caches", f.functions_bytes);
     for (db, bytes) in &f.databases {
         out.count += 1;
         let reply = &mut out.ctx.data.reply;
@@ -109,6 +104,7 @@ pub fn memory_doctor(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
 fn diagnosis(f: &MemoryFigures, limit: u64, clients: u64) -> String {
     const SMALL: u64 = 5 << 20;
     const LARGE_CLIENT: u64 = 200 << 10;
+    const MANY_SCRIPTS: u64 = 1000;
     if f.used_bytes < SMALL {
         return format!("Only {} are in use: too little to tell anything from.\n", human(f.used_bytes));
     }
@@ -140,6 +136,14 @@ fn diagnosis(f: &MemoryFigures, limit: u64, clients: u64) -> String {
             "Clients: their buffers take {} each on average. Look for clients that do not read their replies (CLIENT \
              LIST, field omem).",
             human(f.clients_bytes / clients)
+        ));
+    }
+    if f.scripts > MANY_SCRIPTS {
+        found.push(format!(
+            "Scripts: {} are cached, {} of text. Give what changes from call to call as arguments, so that one text \
+             serves all calls.",
+            f.scripts,
+            human(f.scripts_bytes)
         ));
     }
     if limit > 0 && f.used_bytes * 100 > limit * 95 {
@@ -194,8 +198,9 @@ mod tests {
         f.peak_bytes = 200 << 20;
         f.active_bytes = 150 << 20;
         f.clients_bytes = 1 << 20;
+        f.scripts = 1001;
         let text = diagnosis(&f, 100 << 20, 2);
-        for word in ["Peak", "Fragmentation", "Clients", "Limit"] {
+        for word in ["Peak", "Fragmentation", "Clients", "Scripts", "Limit"] {
             assert!(text.contains(word), "{word}: {text}");
         }
     }

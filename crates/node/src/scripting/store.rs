@@ -339,3 +339,46 @@ impl Scripts {
         self.busy.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(learned: &Learned, uses: Uses, runs: u32) -> Option<Uses> {
+        (0..runs).for_each(|_| learned.ran(uses));
+        learned.uses()
+    }
+
+    #[test]
+    fn what_a_source_uses_is_known_after_runs_without_news() {
+        let learned = Learned::of(b"return 1");
+        assert_eq!(after(&learned, Uses::Declared, LEARNED - 1), None);
+        assert_eq!(after(&learned, Uses::Declared, 1), Some(Uses::Declared));
+        assert_eq!(after(&learned, Uses::OthersFirst, 1), None, "it learns again");
+        assert_eq!(
+            after(&learned, Uses::Declared, LEARNED),
+            Some(Uses::OthersFirst),
+            "what it once did it may do"
+        );
+        assert_eq!(after(&learned, Uses::OthersLater, LEARNED), Some(Uses::OthersLater));
+        assert_eq!(after(&learned, Uses::All, 100), None);
+        assert_eq!(after(&learned, Uses::Declared, 100), None);
+    }
+
+    #[test]
+    fn sources_that_name_commands_on_all_keys_stay_under_the_gate() {
+        for text in
+            ["redis.call('KEYS', '*')", "local c = \"scan\" redis.call(c, 0)", "redis.pcall('Sort', KEYS[1])"]
+        {
+            let learned = Learned::of(text.as_bytes());
+            assert_eq!(after(&learned, Uses::Declared, LEARNED), Some(Uses::Declared));
+            assert_eq!(after(&learned, Uses::OthersFirst, LEARNED), None, "{text}");
+        }
+        for text in ["KEYS[1]", "-- scan all", "'monkeys'", "'", "\"sort"] {
+            assert_eq!(
+                after(&Learned::of(text.as_bytes()), Uses::OthersLater, LEARNED),
+                Some(Uses::OthersLater)
+            );
+        }
+    }
+}

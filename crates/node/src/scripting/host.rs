@@ -157,7 +157,6 @@ impl UnitHost<'_> {
     /// Begins anew: when a shard is free if the unit holds none, or under the gate.
     fn give_up(&mut self, busy: Option<u32>) -> Result<bool, Vec<u8>> {
         self.busy = busy.filter(|_| self.locked.as_ref().is_some_and(Locked::is_empty));
-        self.needs_gate = self.busy.is_none();
         Ok(false)
     }
 
@@ -253,7 +252,7 @@ impl Host for UnitHost<'_> {
         match self.covers(command, &args) {
             Ok(true) => {}
             Ok(false) => {
-                self.needs_gate = true;
+                self.needs_gate = self.busy.is_none();
                 return false;
             }
             Err(text) => return self.fail(&text, reply),

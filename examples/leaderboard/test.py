@@ -51,5 +51,5 @@ equal("a week is the sum of its days", week.sum_of([monday, tuesday]), 50)
 equal("of each player", {player: score for _, player, score in week.top(100)}, points)
 equal("only the best 100 are kept", (board.keep(100), board.top(1000)), (len(best) - 100, ranked[:100]))
 
-shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=60).stdout
+shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=180).stdout
 true("run.sh shows the best and those near ana", len(shown.splitlines()) == 6 and "ana          9000" in shown, shown)

@@ -27,7 +27,7 @@ for strategy in limiter.STRATEGIES:
     equal(f"{strategy}: of 300 calls of each customer 100 passed", (sum(passed[::2]), sum(passed[1::2])), (100, 100))
     remaining, seconds = limiter.left(strategy, "100/hour", "customer 0")
     equal(f"{strategy}: none is left", remaining, 0)
-    between(f"{strategy}: until more, s", seconds, 0 if strategy != "moving" else 3500, 3600)
+    between(f"{strategy}: until more, s", seconds, 0 if strategy != "moving" else 3300, 3600)
     equal(f"{strategy}: a test does not count", limiter.STRATEGIES[strategy].test(parse("100/hour"), "new"), True)
     equal(f"{strategy}: so all are left", limiter.left(strategy, "100/hour", "new")[0], 100)
     equal(f"{strategy}: a call may cost more", limiter.STRATEGIES[strategy].hit(parse("100/hour"), "new", cost=99), True)
@@ -52,7 +52,7 @@ true("moving: and calls went on", len(times) >= 60, len(times))
 
 for n in range(5):
     limiter.allowed("fixed", "5/second", "soon")
-eventually("fixed: the next window lets calls in", lambda: limiter.allowed("fixed", "5/second", "soon"), 10)
+eventually("fixed: the next window lets calls in", lambda: limiter.allowed("fixed", "5/second", "soon"))
 
 limiter.allowed("fixed", "10/hour", "one")
 limiter.allowed("moving", "10/hour", "two")
@@ -60,5 +60,5 @@ limiter.allowed("moving", "10/hour", "two")
 true("reset removes all", limiter.storage.reset() >= 2)
 equal("and nothing is left", list(server.scan_iter("LIMITS*")), [])
 
-shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=60).stdout
+shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=180).stdout
 equal("run.sh: ten calls each passed", shown.count("10 of 15 calls passed"), 3)

@@ -69,7 +69,7 @@ with worker("--with-scheduler") as first, worker() as second:
     eventually("it can be stopped", lambda: endless.get_status(refresh=True) == JobStatus.STOPPED)
 
     # RQ counts in whole seconds.
-    between("a scheduled job is not early, s", result_of(later) - began, 1, 30)
+    between("a scheduled job is not early, s", result_of(later) - began, 1, 120)
     equal("a cancelled one is not done", ledger()["publish unwanted"], 0)
     equal("both workers stop in order", (first.stop(), second.stop()), (0, 0))
 
@@ -77,9 +77,9 @@ pictures.enqueue(jobs.resize, "once.jpg", 1, job_id="once", unique=True)
 raises("a script refuses a job that is there already", DuplicateJobError,
        pictures.enqueue, jobs.resize, "once.jpg", 1, job_id="once", unique=True)
 equal("so it waits once", pictures.get_job_ids(), ["once"])
-subprocess.run(["rq", "worker", "pictures", "--url", URL, "--quiet", "--burst"], check=True, timeout=60)
+subprocess.run(["rq", "worker", "pictures", "--url", URL, "--quiet", "--burst"], check=True, timeout=180)
 equal("a worker in burst mode does it and ends", (ledger()["resize once.jpg"], pictures.count), (1, 0))
 true("results expire", 0 < server.ttl(f"rq:results:{many[0].id}") <= 500)
 
-shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=90)
+shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=180)
 true("run.sh shows results", "cat.jpg@200 cat.jpg@400 cat.jpg@800" in shown.stdout and "again:" in shown.stdout, shown)

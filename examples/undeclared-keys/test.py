@@ -113,5 +113,5 @@ equal("Sidekiq style: the dead one is kept", (server.zcard("dead"), server.zcard
 equal("Sidekiq style: counted", (int(server.get("stat:processed")), int(server.get("stat:failed"))), (1000 + 150 + 2 + 6, 5))
 equal("Sidekiq style: no lock is left", list(server.scan_iter("unique:*")), [])
 
-shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=60).stdout
+shown = subprocess.run(["./run.sh"], capture_output=True, text=True, timeout=180).stdout
 true("run.sh shows both", "rui (attempt 2)" in shown and "1 report; done:" in shown, shown)

@@ -40,7 +40,7 @@ def raises(what, error, call, *args, **kwargs):
     raise AssertionError(f"{what}: expected {error.__name__}, found {reply!r}")
 
 
-def eventually(what, probe, seconds=30):
+def eventually(what, probe, seconds=120):
     """Waits until the probe replies with something true; replies with that."""
     deadline = time.monotonic() + seconds
     while True:
@@ -60,7 +60,7 @@ class Program:
             command = (sys.executable, *command)
         self.process = subprocess.Popen(command, env=dict(os.environ, **environment), stdin=subprocess.DEVNULL)
 
-    def stop(self, with_signal=signal.SIGTERM, seconds=20):
+    def stop(self, with_signal=signal.SIGTERM, seconds=60):
         """Ends it in order, or at once with SIGKILL; replies with its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
@@ -79,7 +79,7 @@ class Program:
                 self.process.wait()
 
 
-def listening(url, seconds=20):
+def listening(url, seconds=60):
     """Waits until a web server answers at the URL, whatever it says."""
     deadline = time.monotonic() + seconds
     while True:

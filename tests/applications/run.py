@@ -5,7 +5,8 @@
 
 Each folder examples/NAME with a test.py or test.mjs is run once per server, with a new server each time, in a copy of
 its folder where checks.py and checks.mjs of this folder lie beside it. What its requirements.txt or package.json asks
-for is installed once, into the user's cache. The test finds in its environment:
+for is installed once, into the user's cache, by pip and npm as they are configured: a mirror or a proxy is theirs to know.
+Where that fails, the examples concerned fail with its reason, and the others run. The test finds in its environment:
 
     REDIS_URL       redis://127.0.0.1:PORT/0 of the server
     REDIS_URLS      the same of all servers, with commas; several if the test has a line with `servers: 3`
@@ -17,6 +18,7 @@ the servers are alive afterwards. Whatever it started and left is killed. Ends w
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -35,7 +37,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent.parent / "examples"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "brasa" / "applications"
-TIMEOUT_S = 150
+TIMEOUT_S = 400
+# The oldest Node.js that the examples say they run on.
+NODE = (18, 19)
 
 
 class Ports:
@@ -136,33 +140,65 @@ def node_folder(folder):
 
 
 def install(folder, steps):
-    """Runs the steps in a new folder, once."""
+    """Runs the steps in a new folder, once; replies with what went wrong, if anything."""
     done = folder / "ready"
-    if done.exists():
-        return
-    print(f"installing what {folder.name} needs", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for step in steps:
-        subprocess.run(step, check=True, cwd=folder)
-    done.touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{folder}.lock", "w") as lock:
+        # Another run, of another work tree perhaps, may be at it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            return None
+        print(f"installing {folder.name}", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for step in steps:
+            step = [str(word) for word in step]
+            try:
+                ended = subprocess.run(step, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True, errors="replace")
+            except FileNotFoundError:
+                return f"{step[0]} is missing on this machine"
+            if ended.returncode:
+                return f"`{' '.join(step)}` ended with code {ended.returncode}:\n{ended.stdout[-3000:].rstrip()}"
+        done.touch()
+    return None
+
+
+def node_problem():
+    try:
+        text = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        return "Node.js is missing on this machine: install nodejs and npm"
+    version = tuple(int(number) for number in re.findall(r"\d+", text)[:2])
+    return None if version >= NODE else f"Node.js {'.'.join(map(str, NODE))} or newer is needed, this is {text.strip()}"
 
 
 def setup(folders):
-    python = python_folder()
-    pip = [python / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-    install(python, [
-        [sys.executable, "-m", "venv", python],
-        pip + [word for file in sorted(EXAMPLES.glob("*/requirements.txt")) for word in ("-r", file)],
-    ])
-    for folder in folders:
-        target = node_folder(folder)
-        if target:
-            locked = folder / "package-lock.json"
-            install(target, [
-                ["cp", *(file for file in (folder / "package.json", locked) if file.exists()), target],
-                ["npm", "ci" if locked.exists() else "install", "--silent", "--no-audit", "--no-fund"],
-            ])
+    """Installs what the examples need; replies with the problems of those for which that was not possible."""
+    problems = {}
+    python, users = python_folder(), [folder for folder in folders if test_of(folder).suffix == ".py"]
+    if users:
+        pip = [python / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+        problem = install(python, [
+            [sys.executable, "-m", "venv", python],
+            pip + [word for file in sorted(EXAMPLES.glob("*/requirements.txt")) for word in ("-r", file)],
+        ])
+        problems.update({folder.name: problem for folder in users if problem})
+    users = [folder for folder in folders if test_of(folder).suffix == ".mjs"]
+    problem = node_problem() if users else None
+    problems.update({folder.name: problem for folder in users if problem})
+
+    def install_node(folder):
+        target, locked = node_folder(folder), folder / "package-lock.json"
+        return folder.name, target and install(target, [
+            ["cp", *(file for file in (folder / "package.json", locked) if file.exists()), target],
+            ["npm", "ci" if locked.exists() else "install", "--loglevel=error", "--no-audit", "--no-fund"],
+        ])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(install_node, [folder for folder in users if folder.name not in problems])
+        problems.update({name: problem for name, problem in found if problem})
+    return problems
 
 
 def needs_servers(test):
@@ -226,13 +262,22 @@ def main():
     parser.add_argument("--setup", action="store_true", help="only install what the examples need")
     options = parser.parse_args()
     folders = examples(options.names)
-    setup(folders)
+    missing = setup(folders)
+    for problem in set(missing.values()):
+        names = ", ".join(sorted(name for name in missing if missing[name] == problem))
+        print(f"cannot install what is needed by {names}: {problem}", file=sys.stderr, flush=True)
     if options.setup:
-        return 0
+        return 1 if missing else 0
+    for name in ("BRASA_BIN", "VALKEY_SERVER"):
+        if name.split("_")[0].lower() in (options.server or ["brasa", "valkey"]) and not os.access(os.environ.get(name, ""), os.X_OK):
+            sys.exit(f"run.py: {name} must name the program to run")
     kinds = options.server or ["brasa", "valkey"]
     # The longest of the last time first, so that no long one is left for the end.
     history = CACHE / "durations.json"
-    took = json.loads(history.read_text()) if history.exists() else {}
+    try:
+        took = json.loads(history.read_text())
+    except (OSError, ValueError):
+        took = {}
     tasks = [(folder, kind) for folder in folders for kind in kinds]
     tasks.sort(key=lambda task: -took.get(task[0].name, 60))
     passed = failed = 0
@@ -242,7 +287,7 @@ def main():
         nonlocal passed, failed
         folder, kind = task
         began = time.monotonic()
-        output, problems = run(folder, kind)
+        output, problems = ("", ["what it needs is not installed, see above"]) if folder.name in missing else run(folder, kind)
         seconds = time.monotonic() - began
         with printing:
             count = len(re.findall(r"^ok ", output, re.M))
@@ -254,11 +299,14 @@ def main():
                     lines = ["..."] + lines[-80:]
                 print("\n".join(["", *lines, *problems, ""]), flush=True)
             failed, passed = failed + bool(problems), passed + (not problems)
-            took[folder.name] = round(seconds, 1)
+            if folder.name not in missing:
+                took[folder.name] = round(seconds, 1)
 
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(one, tasks))
-    history.write_text(json.dumps(took))
+    fresh = history.with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps(took))
+    fresh.replace(history)
     print(f"applications: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -21,6 +21,7 @@ use wire::resp::{ReplyWriter, Resp};
 
 use crate::client::{Client, Waiting};
 use crate::dispatch::{self, Moment, Places};
+use crate::leftovers::leave_queues;
 use crate::mailbox::Mail;
 use crate::node::Node;
 use crate::registry::{Command, Run};
@@ -492,22 +493,6 @@ pub fn finish(node: &'static Node, state: &mut ThreadState, moment: &Moment, ser
     Some(slot)
 }
 
-/// Takes an ended ticket out of its queues.
-fn leave_queues(node: &'static Node, state: &mut ThreadState, moment: &Moment, ticket: &Ticket) {
-    for (at, key) in ticket.awaited().enumerate() {
-        // One shard at a time, held by others for microseconds at most.
-        let locked = loop {
-            if let Ok(locked) = node.keyspace.lock(&[key]) {
-                break locked;
-            }
-            std::thread::yield_now();
-        };
-        let mut space =
-            Space::new(&node.keyspace, &mut state.local, locked, ticket.db, moment.now_ms, moment.access);
-        space.leave_queue(ticket, at);
-    }
-}
-
 /// Ends the waits whose time is over. Returns one [`Served`] for each.
 pub fn time_out(node: &'static Node, state: &mut ThreadState) -> Vec<Served> {
     /// When to look again at one that is being served at this moment.
@@ -548,7 +533,7 @@ pub fn kill(node: &Node, client: &Client) {
     }
 }
 
-/// A client is gone: it leaves all queues. O(its keys).
+/// A client is gone: it leaves all queues, now or when their shards are free. O(its keys).
 pub fn abandon(node: &'static Node, state: &mut ThreadState, moment: &Moment, client: &mut Client) {
     let Waiting::Blocked(blocked) = std::mem::take(&mut client.waiting) else { return };
     if let Some(at) = blocked.deadline_ns {

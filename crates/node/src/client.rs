@@ -19,6 +19,8 @@ pub enum Waiting {
         /// The thread's tick in which it was found busy.
         since_tick: u64,
     },
+    /// Another thread's scripts have the turn.
+    Turn,
     /// The command under way goes on in slices.
     Slices(Continuation),
     /// A worker thread computes the reply.
@@ -36,7 +38,9 @@ impl Waiting {
         match self {
             Waiting::Blocked(blocked) => blocked.ticket.is_waiting(),
             Waiting::Paused => true,
-            Waiting::No | Waiting::Shard { .. } | Waiting::Slices(_) | Waiting::Worker => false,
+            Waiting::No | Waiting::Shard { .. } | Waiting::Turn | Waiting::Slices(_) | Waiting::Worker => {
+                false
+            }
         }
     }
 }

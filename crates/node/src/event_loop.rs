@@ -45,6 +45,9 @@ const SPARE_BATCH: usize = 4 * 1024;
 const TOKEN_WAKER: u64 = u64::MAX;
 const TOKEN_LISTENER: u64 = u64::MAX - 1024;
 
+/// How long a thread sleeps at most that waits for what another thread's scripts hold, ns.
+const TURN_LOOK_NS: u64 = 5_000_000;
+
 /// One I/O thread.
 pub struct IoThread {
     node: &'static Node,
@@ -63,6 +66,10 @@ pub struct IoThread {
     has_slices: bool,
     /// Some client is parked on a shard.
     has_parked: bool,
+    /// Shards that were busy hold what ended clients left.
+    has_leftovers: bool,
+    /// Some client waits for the turn of scripts.
+    waits_for_turn: bool,
     spare_in: Vec<Vec<u8>>,
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
@@ -108,6 +115,8 @@ impl IoThread {
             waiting: Vec::new(),
             has_slices: false,
             has_parked: false,
+            waits_for_turn: false,
+            has_leftovers: false,
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
@@ -184,6 +193,7 @@ impl IoThread {
             self.has_posts = state.local.has_posts
                 || !state.local.broadcasts.changed.is_empty()
                 || !state.listeners.unsettled.is_empty();
+            self.has_leftovers = !state.leftovers.is_empty();
             drop(state);
             node.gate.leave(self.index);
             crate::effects::merge(node);
@@ -225,6 +235,10 @@ impl IoThread {
         }
         let mut next_ns = self.next_cron_ns.min(self.next_timeout_ns.unwrap_or(u64::MAX));
         let now_ns = mono_ns();
+        if self.waits_for_turn || self.has_leftovers {
+            // For the case that a script runs for too long.
+            next_ns = next_ns.min(now_ns + TURN_LOOK_NS);
+        }
         if self.has_unserved || self.has_prepared || !self.held.is_empty() {
             let now_ms = wall_ms() as i64;
             let paused_ms = match self.node.pause.at(now_ms) {
@@ -344,7 +358,7 @@ impl IoThread {
 
     /// Clients whose command waits: on a shard, for its next slice, for a worker.
     fn run_waiting(&mut self, state: &mut ThreadState, moment: &Moment) {
-        (self.has_slices, self.has_parked) = (false, false);
+        (self.has_slices, self.has_parked, self.waits_for_turn) = (false, false, false);
         for slot in std::mem::take(&mut self.waiting) {
             let Some(mut client) = state.clients.take(slot) else { continue };
             match client.waiting {
@@ -373,7 +387,18 @@ impl IoThread {
                     state.clients.put_back(slot, client);
                     continue;
                 }
-                Waiting::Shard { .. } => client.waiting = Waiting::No,
+                // Whoever has the turn wakes us. While a script runs for too long, the command is answered.
+                Waiting::Turn
+                    if !self.node.scripts.is_busy()
+                        && self.node.scripts.turn.wait(self.index as u32)
+                            == structures::lock::Waiting::Registered =>
+                {
+                    self.waits_for_turn = true;
+                    self.waiting.push(slot);
+                    state.clients.put_back(slot, client);
+                    continue;
+                }
+                Waiting::Shard { .. } | Waiting::Turn => client.waiting = Waiting::No,
                 Waiting::No | Waiting::Worker | Waiting::Blocked(_) | Waiting::Paused => {}
             }
             self.settle_input(&mut client);
@@ -422,7 +447,7 @@ impl IoThread {
             self.spare_out.clear();
         }
         self.poller.remove(client.fd.as_fd(), client.token);
-        let _ = crate::multi::unwatch_all(self.node, state, moment, &mut client);
+        crate::leftovers::end_watches(self.node, state, moment, &mut client);
         if client.session.is_special {
             let token = client.token;
             pubsub::end_all(self.node, self.index, &mut state.listeners, token, &mut client.session);

@@ -17,6 +17,7 @@ pub mod effects;
 pub mod event_loop;
 pub mod exceeded;
 pub mod latency;
+pub mod leftovers;
 pub mod limits;
 pub mod listener;
 pub mod log;

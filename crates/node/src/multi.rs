@@ -123,7 +123,7 @@ fn watch(
     None
 }
 
-/// Ends all watches of a client. Also when it disconnects.
+/// Ends all watches of a client, which may watch again at once.
 pub fn unwatch_all(
     node: &'static Node,
     state: &mut ThreadState,

@@ -167,6 +167,8 @@ impl Node {
                         prepared: Vec::new(),
                         unserved: Vec::new(),
                         relocation: Relocation::default(),
+                        turn: None,
+                        leftovers: Vec::new(),
                         listeners: Default::default(),
                     }),
                 })

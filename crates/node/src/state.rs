@@ -6,11 +6,13 @@ use keyspace::blocked::Ready;
 use keyspace::evict::{Evictor, Relocation};
 use keyspace::expire::ExpireCycle;
 use keyspace::space::Local;
+use structures::lock::Guard;
 use sys::random::Rng;
 
 use crate::aside::Prepared;
 use crate::blocked::Served;
 use crate::client::Clients;
+use crate::leftovers::Leftover;
 use crate::stats::Stats;
 
 /// One I/O thread's own state.
@@ -46,8 +48,12 @@ pub struct ThreadState {
     pub prepared: Vec<Box<Prepared>>,
     /// Keys that are ready for clients which could not be served at the end of a unit.
     pub unserved: Vec<Ready>,
+    /// What ended waits and connections left in shards that were busy.
+    pub leftovers: Vec<Leftover>,
     /// Emptying of sparse slab pages.
     pub relocation: Relocation,
     /// Its clients that listen to channels.
     pub listeners: crate::pubsub::Listeners,
+    /// The turn of scripts, while this thread has it: see `scripting::store::Scripts::turn`.
+    pub turn: Option<Guard<'static, ()>>,
 }

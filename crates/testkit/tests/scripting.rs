@@ -1,6 +1,8 @@
 //! Scripts and functions: the same calls on both protocols to valkey-server and to Brasa on one and two threads; replies
 //! are compared byte for byte.
 
+use std::io::{Read, Write};
+
 use testkit::client::Client;
 use testkit::reply::escape;
 use testkit::server::{Kind, Launch, Server};
@@ -350,4 +352,194 @@ fn rows_of_scripts_with_undeclared_keys_run_alone() {
     let found = client.command(&["MGET", "both:a", "both:b"]).expect("a reply");
     let digits = total.to_string().len();
     assert_eq!(found, format!("*2\r\n${digits}\r\n{total}\r\n${digits}\r\n{total}\r\n").into_bytes());
+}
+
+/// Scripts that find their keys by themselves, before and after they have written, run beside other threads' commands and
+/// want the same few keys in every order: each ends, none fails, and nobody sees one half-way.
+#[test]
+fn scripts_with_undeclared_keys_run_beside_other_threads() {
+    const ACCOUNTS: usize = 6;
+    const EACH: usize = 1000;
+    /// Reads all it needs before it writes.
+    const FIRST: &str = "local from, to = 'acc:' .. ARGV[1], 'acc:' .. ARGV[2] \
+        local a, b = redis.call('GET', from), redis.call('GET', to) \
+        if from == to then return 0 end \
+        redis.call('SET', from, a - 1) redis.call('SET', to, b + 1) return 1";
+    /// Asks for one key after the other while it writes.
+    const LATER: &str = "redis.call('INCR', KEYS[1]) \
+        redis.call('DECR', 'acc:' .. ARGV[1]) redis.call('INCR', 'acc:' .. ARGV[2]) \
+        redis.call('RPUSH', 'queue:' .. ARGV[1], ARGV[3]) return 1";
+    /// Declares one and asks for another.
+    const DECLARED: &str = "redis.call('INCR', KEYS[1]) redis.call('DECR', 'acc:' .. ARGV[1]) return 1";
+    /// Says so first, which it must do once only.
+    const SAYS: &str = "redis.call('PUBLISH', 'news', ARGV[3]) \
+        local a, b = redis.call('GET', 'acc:' .. ARGV[1]), redis.call('GET', 'acc:' .. ARGV[2]) \
+        if a < b then return 0 end return 1";
+    const SCRIPTS: [&str; 4] = [FIRST, LATER, DECLARED, SAYS];
+    let server = start(Kind::Brasa, 4);
+    let port = server.port();
+    let accounts: Vec<String> = (0..ACCOUNTS).map(|n| format!("acc:{n}")).collect();
+    let mut client = Client::connect(port).expect("connects");
+    for account in &accounts {
+        client.command(&["SET", account, "1000"]).expect("a reply");
+    }
+    let sum = move |client: &mut Client| -> i64 {
+        let names: Vec<String> = (0..ACCOUNTS).map(|n| format!("acc:{n}")).collect();
+        let words: Vec<&str> = std::iter::once("MGET").chain(names.iter().map(String::as_str)).collect();
+        let reply = escape(&client.command(&words).expect("a reply"), 4000).to_string();
+        reply.split("\\r\\n").skip(2).step_by(2).map(|number| number.parse::<i64>().expect("a number")).sum()
+    };
+    let mut listener = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    listener.set_read_timeout(Some(std::time::Duration::from_secs(120))).expect("is set");
+    listener.write_all(b"SUBSCRIBE news\r\n").expect("is sent");
+    let mut heard = [0; 1 << 16];
+    assert!(listener.read(&mut heard).expect("an answer") > 0);
+    let (said, done) = (std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0));
+    let ended = || done.load(std::sync::atomic::Ordering::Acquire) == 6;
+    let (looks, taken) = std::thread::scope(|scope| {
+        for number in 0..6u64 {
+            let (said, done) = (&said, &done);
+            scope.spawn(move || {
+                let mut client = Client::connect(port).expect("connects");
+                let mut rng = testkit::rng::Rng::new(number + 1);
+                let counter = format!("count:{number}");
+                for round in 0..EACH / 20 {
+                    let mut commands = Vec::new();
+                    for n in 0..20 {
+                        let mut account = || rng.below(ACCOUNTS).to_string();
+                        let (from, to) = (account(), account());
+                        let script = *rng.pick(&SCRIPTS);
+                        said.fetch_add(usize::from(script == SAYS), std::sync::atomic::Ordering::Relaxed);
+                        let job = format!("{number}-{round}-{n}");
+                        // The third gives to the key that it declares.
+                        let declared = if script == DECLARED { format!("acc:{to}") } else { counter.clone() };
+                        let keys = if script == FIRST || script == SAYS {
+                            vec!["0"]
+                        } else {
+                            vec!["1", declared.as_str()]
+                        };
+                        let words = ["EVAL", script].into_iter().chain(keys).chain([&from[..], &to, &job]);
+                        commands.push(words.map(str::to_owned).collect());
+                        commands.push(["INCR", "plain"].map(str::to_owned).to_vec());
+                    }
+                    let replies = client.pipeline(&commands).expect("replies");
+                    for (at, command) in commands.iter().enumerate() {
+                        let reply = escape(replies.get(at).expect("a reply for each"), 200).to_string();
+                        assert!(reply.starts_with(':'), "{command:?}: {reply}");
+                    }
+                }
+                done.fetch_add(1, std::sync::atomic::Ordering::Release);
+            });
+        }
+        let looks = scope.spawn(move || {
+            let mut client = Client::connect(port).expect("connects");
+            let mut looks = 0;
+            while !ended() {
+                assert_eq!(sum(&mut client), 1000 * ACCOUNTS as i64, "after {looks} looks");
+                looks += 1;
+            }
+            looks
+        });
+        // Waits for what the scripts push without having said so.
+        let taken = scope.spawn(move || {
+            let mut client = Client::connect(port).expect("connects");
+            let queues: Vec<String> = (0..ACCOUNTS).map(|n| format!("queue:{n}")).collect();
+            let words: Vec<&str> =
+                std::iter::once("BLPOP").chain(queues.iter().map(String::as_str)).chain(["0.2"]).collect();
+            let mut taken = 0;
+            loop {
+                let was_over = ended();
+                if client.command(&words).expect("a reply").starts_with(b"*2") {
+                    taken += 1;
+                } else if was_over {
+                    return taken;
+                }
+            }
+        });
+        (looks.join().expect("sums are right"), taken.join().expect("queues are read"))
+    });
+    assert!(looks > 0);
+    client.command(&["PUBLISH", "news", "the end"]).expect("a reply");
+    let mut text = Vec::new();
+    while !text.ends_with(b"the end\r\n") {
+        let count = listener.read(&mut heard).expect("what was said");
+        assert!(count > 0, "the connection is closed");
+        text.extend_from_slice(&heard[..count]);
+    }
+    let messages = text.windows(9).filter(|bytes| bytes == b"message\r\n").count();
+    assert_eq!(messages, said.into_inner() + 1, "each was said once");
+    let number = |reply: Vec<u8>| -> usize {
+        let text = String::from_utf8(reply).expect("text");
+        text.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '\n')
+            .lines()
+            .last()
+            .unwrap_or("0")
+            .parse()
+            .unwrap_or(0)
+    };
+    assert_eq!(number(client.command(&["GET", "plain"]).expect("a reply")), 6 * EACH);
+    let counted: usize =
+        (0..6).map(|n| number(client.command(&["GET", &format!("count:{n}")]).expect("a reply"))).sum();
+    assert_eq!(counted, taken, "each push was taken once");
+}
+
+/// A script that runs for long holds its key. Clients that wait for the key or watch it and go away meanwhile do not hold
+/// up their threads, which go on to answer; what they left is taken out afterwards.
+#[test]
+fn clients_may_go_away_while_a_script_holds_their_key() {
+    const SCRIPT: &str =
+        "redis.call('LLEN', KEYS[1]) if ARGV[1] == 'long' then while true do end end return 1";
+    for threads in [1, 2, 4] {
+        let launch = Launch::new(Kind::Brasa);
+        let launch = launch.args(["--io-threads", &threads.to_string(), "--busy-reply-threshold", "20"]);
+        let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
+        let connect = || server.connect().expect("connects");
+        let mut runner = connect();
+        for _ in 0..20 {
+            assert_eq!(runner.command(&["EVAL", SCRIPT, "1", "key", "short"]).expect("a reply"), b":1\r\n");
+        }
+        let going: Vec<Client> = (0..12)
+            .map(|number| {
+                let mut client = connect();
+                if number % 2 == 0 {
+                    client.send(b"BLPOP key 0\r\n").expect("is sent");
+                } else {
+                    client.command(&["WATCH", "key", "other"]).expect("a reply");
+                }
+                client
+            })
+            .collect();
+        let mut others: Vec<Client> = (0..8).map(|_| connect()).collect();
+        let until = |client: &mut Client, words: &[&str], is_it: &dyn Fn(&str) -> bool| {
+            for _ in 0..6000 {
+                let reply = client.command(words).expect("a reply");
+                if is_it(&String::from_utf8_lossy(&reply)) {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            panic!("{words:?} never replied what it must with {threads} threads");
+        };
+        until(&mut others[0], &["INFO", "clients"], &|text| text.contains("blocked_clients:6"));
+        let mut call = Vec::new();
+        testkit::client::encode(&["EVAL", SCRIPT, "1", "key", "long"], &mut call);
+        runner.send(&call).expect("is sent");
+        until(&mut others[0], &["PING"], &|text| text.starts_with("-BUSY"));
+        drop(going);
+        for _ in 0..3 {
+            for client in &mut others {
+                until(client, &["PING"], &|text| text.starts_with("-BUSY"));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert_eq!(others[1].command(&["SCRIPT", "KILL"]).expect("a reply"), b"+OK\r\n");
+        for client in &mut others {
+            until(client, &["PING"], &|text| text == "+PONG\r\n");
+        }
+        until(&mut others[0], &["INFO", "clients"], &|text| text.contains("blocked_clients:0"));
+        until(&mut others[0], &["INFO", "clients"], &|text| text.contains("watching_clients:0"));
+        // Nobody is left to take it.
+        assert_eq!(others[2].command(&["RPUSH", "key", "a"]).expect("a reply"), b":1\r\n");
+        assert_eq!(others[3].command(&["LLEN", "key"]).expect("a reply"), b":1\r\n");
+    }
 }

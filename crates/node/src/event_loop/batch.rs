@@ -18,6 +18,7 @@ use crate::client::{Client, Waiting};
 use crate::dispatch::{self, Done, Moment};
 use crate::node::Node;
 use crate::registry::Run;
+use crate::scripting;
 use crate::state::ThreadState;
 
 /// How many commands ahead of execution a key's place is worked out, its bucket and its entry are asked for.
@@ -70,11 +71,16 @@ struct Passage {
     command: u16,
 }
 
+/// Whether a command is among the next.
+fn comes_again(command: u16, ahead: &[Pending]) -> bool {
+    ahead.iter().take(GATE_AHEAD).any(|pending| pending.command == command)
+}
+
 impl Passage {
     /// Whether the gate stays with the batch: one that needs it as well is likely to follow soon (scripts with undeclared
     /// keys come in rows), and those who wait have not waited for long.
     fn goes_on(&self, ahead: &[Pending]) -> bool {
-        ahead.iter().take(GATE_AHEAD).any(|pending| pending.command == self.command)
+        comes_again(self.command, ahead)
             && sys::clock::tsc_to_ns(sys::clock::tsc().wrapping_sub(self.since)) < GATE_SHARED_NS
     }
 }
@@ -151,6 +157,9 @@ impl IoThread {
                     break;
                 }
             }
+            if state.turn.is_some() && !comes_again(pending.command, &batch[at + 1..]) {
+                state.turn = None;
+            }
             if let Some(passage) = &gate
                 && !passage.goes_on(&batch[at + 1..])
             {
@@ -160,6 +169,7 @@ impl IoThread {
         if gate.is_some() {
             (state, moment) = self.open_gate(state, &mut gate, moment);
         }
+        state.turn = None;
         if self.abandoned {
             self.abandoned = false;
             batch.clear();
@@ -400,7 +410,9 @@ impl IoThread {
                 }
                 Ok(Done::Busy(shard)) => {
                     state.stats.parked += 1;
-                    if node.keyspace.wait_for(shard, self.index as u32)
+                    if shard == scripting::TURN {
+                        client.waiting = Waiting::Turn;
+                    } else if node.keyspace.wait_for(shard, self.index as u32)
                         == structures::lock::Waiting::Registered
                     {
                         client.waiting = Waiting::Shard { since_tick: state.stats.ticks };

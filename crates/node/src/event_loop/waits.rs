@@ -21,6 +21,9 @@ impl IoThread {
         if !state.prepared.is_empty() {
             needs_gate = self.install(&mut state, moment, false);
         }
+        if !state.leftovers.is_empty() {
+            crate::leftovers::clear(self.node, &mut state, moment);
+        }
         let ThreadState { local, unserved, .. } = &mut *state;
         unserved.append(&mut local.ready);
         if !unserved.is_empty() && moment.paused == Paused::No {

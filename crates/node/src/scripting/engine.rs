@@ -209,7 +209,7 @@ pub fn load_library(text: &[u8]) -> Result<Library, Vec<u8>> {
             description: function.description,
         })
         .collect();
-    Ok(Library { name, text: text.to_vec(), functions, learned: Learned::default() })
+    Ok(Library { name, text: text.to_vec(), functions, learned: Learned::of(text) })
 }
 
 /// The host while a library loads: there are no commands, and it must not take long.

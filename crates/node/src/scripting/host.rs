@@ -1,16 +1,18 @@
 //! `redis.call`: commands of a script run through the same bodies as a client's, inside the script's unit.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use commands::facts::Flags as CommandFlags;
 use commands::{Args, CommandError, Outcome};
-use keyspace::Locked;
+use keyspace::{Key, Locked};
 use script::{Host, LogLevel};
 use smallvec::SmallVec;
 use wire::resp::Resp;
 use wire::resp::parse::Span;
 
 use super::Flags;
+use super::store::Uses;
 use crate::access;
 use crate::client::Client;
 use crate::commands::monitor;
@@ -20,8 +22,10 @@ use crate::node::Node;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
 
-/// How often a shard that a script needs besides its own is tried before the script fails.
+/// How often a shard that a script needs besides its own is tried before the script fails, if it may not wait for it.
 const TRIES: u32 = 2000;
+/// Looks at what waiting clients need: chains of moves need one per link.
+const ROUNDS: u32 = 4;
 
 /// A unit of work that a script does.
 pub struct UnitHost<'a> {
@@ -36,20 +40,31 @@ pub struct UnitHost<'a> {
     pub is_full: bool,
     /// The unit has all shards to itself.
     pub gated: bool,
-    /// Shards of the declared keys; looked at while it is learned whether the script keeps to them.
+    /// It is being learned what the script uses.
+    pub learns: bool,
+    /// Meanwhile: shards of the declared keys and of those it used since.
     pub declared: SmallVec<[u32; 8]>,
-    /// It used another.
-    pub used_others: bool,
+    /// What it used.
+    pub uses: Uses,
     /// It wrote.
     pub has_written: bool,
+    /// It wrote, published or logged: it cannot begin anew.
+    pub has_acted: bool,
     /// It must begin anew, under the gate.
     pub needs_gate: bool,
+    /// It must begin anew when this shard is free.
+    pub busy: Option<u32>,
     pub function: Option<&'a [u8]>,
     pub args: &'a Args<'a>,
     pub since_ns: u64,
     pub is_timed_out: bool,
     /// Commands so far.
     pub calls: u32,
+}
+
+fn too_late() -> Vec<u8> {
+    b"ERR Script used keys that it did not declare after it had written, and they are busy; it will run alone from now on"
+        .to_vec()
 }
 
 impl UnitHost<'_> {
@@ -99,45 +114,110 @@ impl UnitHost<'_> {
             || (!command.has_keys() && matches!(command.run, Run::Data(_)))
             || (matches!(command.facts.name, "sort" | "sort_ro") && commands::sort::needs_gate(args));
         if self.gated {
-            if !self.used_others {
-                self.used_others = needs_all
-                    || (command.has_keys()
-                        && places(self.node, command, args)
-                            .iter()
-                            .any(|k| !self.declared.contains(&k.shard)));
+            if self.learns && self.uses < Uses::All {
+                self.note_use(needs_all, command, args);
             }
             return Ok(true);
         }
-        let mut lacks_some = needs_all;
+        if needs_all {
+            self.uses = Uses::All;
+            return if self.has_acted { Err(too_late()) } else { self.give_up(None) };
+        }
         if command.has_keys() {
-            let Some(locked) = &mut self.locked else { return Ok(false) };
             for key in places(self.node, command, args) {
-                if locked.holds(key.shard) {
-                    continue;
-                }
-                self.used_others = true;
-                if !self.has_written {
+                if !self.cover(key)? {
                     return Ok(false);
                 }
-                // What it did cannot be undone, so it must go on: others hold a shard for microseconds.
-                let mut tries = 0;
-                while !locked.also_lock(&self.node.keyspace, key.shard) && tries < TRIES {
-                    std::thread::yield_now();
-                    tries += 1;
-                }
-                lacks_some |= tries == TRIES;
             }
         }
-        if !lacks_some {
+        Ok(true)
+    }
+
+    /// Under the gate: remembers what the command uses.
+    fn note_use(&mut self, needs_all: bool, command: &Command, args: &Args<'_>) {
+        if needs_all {
+            self.uses = Uses::All;
+            return;
+        }
+        if !command.has_keys() {
+            return;
+        }
+        for key in places(self.node, command, args) {
+            if !self.declared.contains(&key.shard) {
+                self.declared.push(key.shard);
+                self.uses = self.uses.max(self.others_now());
+            }
+        }
+    }
+
+    fn others_now(&self) -> Uses {
+        if self.has_acted { Uses::OthersLater } else { Uses::OthersFirst }
+    }
+
+    /// Begins anew: when a shard is free if the unit holds none, or under the gate.
+    fn give_up(&mut self, busy: Option<u32>) -> Result<bool, Vec<u8>> {
+        self.busy = busy.filter(|_| self.locked.as_ref().is_some_and(Locked::is_empty));
+        Ok(false)
+    }
+
+    /// Makes sure that the unit holds a key's shard, and what serving those who wait for the key takes. `Ok(false)`: it
+    /// must begin anew.
+    fn cover(&mut self, key: Key<'_>) -> Result<bool, Vec<u8>> {
+        let Some(locked) = &mut self.locked else { return Ok(false) };
+        if locked.holds(key.shard) {
             return Ok(true);
         }
-        self.used_others = true;
-        if !self.has_written {
-            return Ok(false);
+        self.uses = self.uses.max(self.others_now());
+        if !self.also_lock(key.shard) {
+            return if self.has_acted { Err(too_late()) } else { self.give_up(Some(key.shard)) };
         }
-        Err(b"ERR Script used keys that it did not declare after it had written, and they are busy; it will run alone \
-              from now on"
-            .to_vec())
+        let keyspace = &self.node.keyspace;
+        for _ in 0..ROUNDS {
+            let Some(locked) = &self.locked else { return Ok(false) };
+            if !locked.is_waited_for() {
+                return Ok(true);
+            }
+            // Clients that cannot be served at the end of the unit are served later.
+            let Ok(shards) = keyspace.shards_to_serve(locked, &[key], usize::MAX) else { break };
+            if shards.iter().all(|&shard| locked.holds(shard)) {
+                return Ok(true);
+            }
+            if !shards.iter().all(|&shard| self.also_lock(shard)) {
+                break;
+            }
+        }
+        if self.has_acted { Ok(true) } else { self.give_up(None) }
+    }
+
+    /// Adds a shard to the unit's. What a script did cannot be undone, so one that has written must go on: it waits for
+    /// the shard, if it has the turn or can get it.
+    fn also_lock(&mut self, shard: u32) -> bool {
+        let node = self.node;
+        for tries in 1u32.. {
+            let Some(locked) = &mut self.locked else { return false };
+            if locked.also_lock(&node.keyspace, shard) {
+                return true;
+            }
+            if self.state.turn.is_none() {
+                if !self.has_acted || tries > TRIES {
+                    return false;
+                }
+                self.state.turn = node.scripts.turn.try_lock();
+            }
+            if node.is_stopping() {
+                return false;
+            }
+            // Others hold a shard for microseconds, but for scripts that run for long.
+            if tries.is_multiple_of(64) && node.scripts.is_busy() {
+                crate::event_loop::serve_while_busy(self.state);
+            }
+            if tries < 1000 {
+                std::thread::yield_now()
+            } else {
+                std::thread::sleep(Duration::from_micros(50))
+            }
+        }
+        false
     }
 
     fn fail(&mut self, text: &[u8], reply: &mut Vec<u8>) -> bool {
@@ -172,12 +252,13 @@ impl Host for UnitHost<'_> {
         match self.covers(command, &args) {
             Ok(true) => {}
             Ok(false) => {
-                self.needs_gate = true;
+                self.needs_gate = self.busy.is_none();
                 return false;
             }
             Err(text) => return self.fail(&text, reply),
         }
         let Some(locked) = self.locked.take() else { return false };
+        self.has_acted |= command.has(CommandFlags::WRITE) || command.has(CommandFlags::MAY_REPLICATE);
         if command.has(CommandFlags::WRITE) && !self.has_written {
             self.has_written = true;
             if self.is_timed_out {
@@ -225,6 +306,7 @@ impl Host for UnitHost<'_> {
     }
 
     fn log(&mut self, level: LogLevel, text: &[u8]) {
+        self.has_acted = true;
         log(level, text);
     }
 

@@ -11,7 +11,7 @@ use wire::resp::{ReplyWriter, Resp};
 
 use super::engine::{self, Target};
 use super::host::UnitHost;
-use super::store::Running;
+use super::store::{Running, Uses};
 use crate::blocked::{self, Locks};
 use crate::client::Client;
 use crate::dispatch::{Moment, commit, make_room};
@@ -90,6 +90,9 @@ fn check(
     Ok(is_full)
 }
 
+/// In place of a shard's number: what is busy is the turn of scripts.
+pub const TURN: u32 = u32::MAX;
+
 /// EVAL, EVALSHA, FCALL and their `_RO` forms.
 #[allow(clippy::too_many_arguments)]
 pub fn execute(
@@ -104,9 +107,18 @@ pub fn execute(
     let call = resolve(node, node.registry.get(number).facts.name, args)?;
     // The only thread needs no gate: nobody else runs commands.
     let alone = gated || node.threads.len() == 1;
-    // Who watches commands is shown them once: then no attempt is given up half-way.
-    if !alone && (moment.monitored || !call.target.learned().keeps_to_its_keys()) {
-        return Ok(Outcome::NeedsGate);
+    if !alone {
+        let uses = call.target.learned().uses();
+        // Who watches commands is shown them once: then no attempt is given up half-way.
+        if moment.monitored || uses.is_none() {
+            return Ok(Outcome::NeedsGate);
+        }
+        if uses == Some(Uses::OthersLater) && state.turn.is_none() {
+            state.turn = node.scripts.turn.try_lock();
+            if state.turn.is_none() {
+                return Ok(Outcome::Busy(TURN));
+            }
+        }
     }
     let is_full = check(node, state, &call, moment)?;
     let locked = if alone {
@@ -127,8 +139,14 @@ pub fn execute(
         }
     };
     state.in_unit = true;
+    let looked = (state.local.counters.keyspace_hits, state.local.counters.keyspace_misses);
     let (result, mut locked) = run(node, state, number, args, call, moment, alone, is_full, locked, client);
     state.in_unit = false;
+    if let Ok(Outcome::Busy(_) | Outcome::NeedsGate) = result {
+        // It is run again from its beginning.
+        state.local.events.forget_misses();
+        (state.local.counters.keyspace_hits, state.local.counters.keyspace_misses) = looked;
+    }
     commit(node, &mut state.local, moment, By::session(&client.session));
     if !state.local.ready.is_empty() {
         locked = blocked::serve(node, state, moment, locked);
@@ -201,9 +219,12 @@ fn run(
         is_full,
         gated,
         declared,
-        used_others: !learns && gated,
+        uses: Uses::Declared,
+        learns,
         has_written: false,
+        has_acted: false,
         needs_gate: false,
+        busy: None,
         function: is_function.then(|| args.get(1)),
         args,
         since_ns: 0,
@@ -239,7 +260,7 @@ fn run(
     if host.is_timed_out {
         end_busy(node);
     }
-    let (needs_gate, used_others) = (host.needs_gate, host.used_others);
+    let (needs_gate, busy, uses) = (host.needs_gate, host.busy, host.uses);
     let locked = host.locked.take().unwrap_or_else(Locked::none);
     let UnitHost { state, client, .. } = host;
     client.session.db = db;
@@ -247,7 +268,7 @@ fn run(
     client.session.in_script = false;
     client.session.resp = resp;
     if node.threads.len() > 1 {
-        call.target.learned().ran(used_others);
+        call.target.learned().ran(uses);
     }
     // The script's time holds that of its commands.
     state.last_tick = started;
@@ -264,6 +285,7 @@ fn run(
             Ok(Outcome::Done)
         }
         Ok(Ran::Ended(_)) if needs_gate => Ok(Outcome::NeedsGate),
+        Ok(Ran::Ended(_)) if let Some(shard) = busy => Ok(Outcome::Busy(shard)),
         Ok(Ran::Ended(place)) => {
             let text = if is_function {
                 "ERR Script killed by user with FUNCTION KILL."

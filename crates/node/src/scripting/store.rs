@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sha1::{Digest, Sha1};
+use structures::lock::TryMutex;
 
 use super::Flags;
 
-/// Runs without an undeclared key after which a source needs the gate no more.
-pub const LEARNED: u32 = 16;
-/// A source that used an undeclared key: it needs the gate for good.
-const NEEDS_GATE: u32 = u32::MAX;
+/// Runs under the gate without anything new after which it is known how a source uses keys.
+const LEARNED: u32 = 16;
+/// Names of commands that look at all keys, as sources write them.
+const ALL_KEYS: &[&str] =
+    &["keys", "scan", "randomkey", "dbsize", "flushall", "flushdb", "swapdb", "sort", "sort_ro"];
 /// Scripts of EVAL that are kept.
 const EVAL_SCRIPTS_MAX: usize = 500;
 
@@ -28,25 +30,61 @@ pub fn sha_of(source: &[u8]) -> Sha {
     sha
 }
 
-/// How a source has used keys so far.
+/// Which keys a source uses. Each holds what those before it hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Uses {
+    /// Those it declares.
+    Declared,
+    /// Others, all of which it has asked for by its first write.
+    OthersFirst,
+    /// Others after it has written.
+    OthersLater,
+    /// All of a database.
+    All,
+}
+
+impl Uses {
+    const EACH: [Uses; 4] = [Uses::Declared, Uses::OthersFirst, Uses::OthersLater, Uses::All];
+}
+
+/// How a source has used keys so far: runs in the low byte, [`Uses`] in the next.
 #[derive(Default)]
-pub struct Learned(AtomicU32);
+pub struct Learned {
+    known: AtomicU32,
+    /// Its text names a command that looks at all keys.
+    names_all: bool,
+}
 
 impl Learned {
-    /// Whether it runs under the locks of its declared keys.
-    pub fn keeps_to_its_keys(&self) -> bool {
-        let runs = self.0.load(Ordering::Relaxed);
-        runs >= LEARNED && runs != NEEDS_GATE
+    /// Nothing but what the text says.
+    pub fn of(text: &[u8]) -> Self {
+        let text = text.to_ascii_lowercase();
+        let is_quoted = |at: usize, name: &str| {
+            let end = at + name.len();
+            at > 0
+                && text.get(at..end) == Some(name.as_bytes())
+                && matches!(text[at - 1], b'\'' | b'"')
+                && matches!(text.get(end), Some(b'\'' | b'"'))
+        };
+        let names_all = (0..text.len()).any(|at| ALL_KEYS.iter().any(|name| is_quoted(at, name)));
+        Learned { known: AtomicU32::new(0), names_all }
     }
 
-    /// A run has ended.
-    pub fn ran(&self, used_others: bool) {
-        let runs = self.0.load(Ordering::Relaxed);
-        if used_others {
-            self.0.store(NEEDS_GATE, Ordering::Relaxed);
-        } else if runs < LEARNED {
-            self.0.store(runs + 1, Ordering::Relaxed);
-        }
+    /// What it uses, when that is known; without it, and for all keys, it runs under the gate.
+    pub fn uses(&self) -> Option<Uses> {
+        let known = self.known.load(Ordering::Relaxed);
+        let uses = Uses::EACH[(known >> 8) as usize];
+        let is_sure = uses == Uses::Declared || (uses < Uses::All && !self.names_all);
+        (known & 0xff >= LEARNED && is_sure).then_some(uses)
+    }
+
+    /// A run has ended. What is new makes it learn again.
+    pub fn ran(&self, uses: Uses) {
+        let uses = uses as u32;
+        let _ = self.known.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
+            let (before, runs) = (known >> 8, known & 0xff);
+            if uses > before { Some(uses << 8 | 1) } else { (runs < LEARNED).then_some(known + 1) }
+        });
     }
 }
 
@@ -106,7 +144,6 @@ pub struct Running {
 }
 
 /// The node's scripts.
-#[derive(Default)]
 pub struct Scripts {
     inner: Mutex<Inner>,
     /// Raised when libraries change.
@@ -125,6 +162,26 @@ pub struct Scripts {
     pub has_written: AtomicBool,
     /// What it is.
     pub running: Mutex<Option<Running>>,
+    /// The turn of scripts that ask for keys after they have written. Its thread may wait for a shard while it holds
+    /// others: nobody else does, so whoever has that shard lets go of it.
+    pub turn: TryMutex<()>,
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Scripts {
+            inner: Mutex::default(),
+            libraries_version: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+            vm_bytes: AtomicU64::new(0),
+            allow_all: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            kill: AtomicBool::new(false),
+            has_written: AtomicBool::new(false),
+            running: Mutex::default(),
+            turn: TryMutex::new(()),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -149,7 +206,7 @@ impl Scripts {
         let source = Arc::new(Source {
             text: text.into(),
             flags,
-            learned: Learned::default(),
+            learned: Learned::of(text),
             alive: AtomicBool::new(true),
         });
         if by_eval {
@@ -280,5 +337,48 @@ impl Scripts {
     #[inline]
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(learned: &Learned, uses: Uses, runs: u32) -> Option<Uses> {
+        (0..runs).for_each(|_| learned.ran(uses));
+        learned.uses()
+    }
+
+    #[test]
+    fn what_a_source_uses_is_known_after_runs_without_news() {
+        let learned = Learned::of(b"return 1");
+        assert_eq!(after(&learned, Uses::Declared, LEARNED - 1), None);
+        assert_eq!(after(&learned, Uses::Declared, 1), Some(Uses::Declared));
+        assert_eq!(after(&learned, Uses::OthersFirst, 1), None, "it learns again");
+        assert_eq!(
+            after(&learned, Uses::Declared, LEARNED),
+            Some(Uses::OthersFirst),
+            "what it once did it may do"
+        );
+        assert_eq!(after(&learned, Uses::OthersLater, LEARNED), Some(Uses::OthersLater));
+        assert_eq!(after(&learned, Uses::All, 100), None);
+        assert_eq!(after(&learned, Uses::Declared, 100), None);
+    }
+
+    #[test]
+    fn sources_that_name_commands_on_all_keys_stay_under_the_gate() {
+        for text in
+            ["redis.call('KEYS', '*')", "local c = \"scan\" redis.call(c, 0)", "redis.pcall('Sort', KEYS[1])"]
+        {
+            let learned = Learned::of(text.as_bytes());
+            assert_eq!(after(&learned, Uses::Declared, LEARNED), Some(Uses::Declared));
+            assert_eq!(after(&learned, Uses::OthersFirst, LEARNED), None, "{text}");
+        }
+        for text in ["KEYS[1]", "-- scan all", "'monkeys'", "'", "\"sort"] {
+            assert_eq!(
+                after(&Learned::of(text.as_bytes()), Uses::OthersLater, LEARNED),
+                Some(Uses::OthersLater)
+            );
+        }
     }
 }

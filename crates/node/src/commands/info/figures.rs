@@ -202,7 +202,7 @@ impl ClientFigures {
                     matches!(&client.waiting, Waiting::Blocked(blocked) if blocked.deadline_ns.is_some()),
                 );
             }
-            self.parked += usize::from(matches!(client.waiting, Waiting::Shard { .. }));
+            self.parked += usize::from(matches!(client.waiting, Waiting::Shard { .. } | Waiting::Turn));
         }
     }
 }

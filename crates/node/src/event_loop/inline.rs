@@ -58,12 +58,14 @@ mod tests {
         assert_eq!(input, array);
         rewrite(&mut input, 0, &Limits::default());
         assert_eq!(input, array);
+        // Quotes join with what surrounds them.
+        assert_eq!(rewritten(b"a \"b\"c\r\n", true), b"*2\r\n$1\r\na\r\n$2\r\nbc\r\n");
         assert_eq!(rewritten(b"ECHO \"\\x00\\n\"\n", true), b"*2\r\n$4\r\nECHO\r\n$2\r\n\0\n\r\n");
     }
 
     #[test]
     fn other_lines_stay() {
-        for text in [&b"SET k v\r\n"[..], b"SET k \"v", b"SET k \"v\r\n", b"\r\n", b"a \"b\"c\r\n"] {
+        for text in [&b"SET k v\r\n"[..], b"SET k \"v", b"SET k \"v\r\n", b"\r\n", b"a 'b\r\n"] {
             assert_eq!(rewritten(text, true), text);
         }
         let many = b"a b c d e f g h i j \"k\"\r\n";

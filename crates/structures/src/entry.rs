@@ -116,11 +116,8 @@ impl Item {
 }
 
 /// Bytes of flags and CAS, by byte 1.
-#[inline(always)]
+#[inline]
 fn item_bytes(byte: u8) -> usize {
-    if byte & (HAS_CAS | HAS_FLAGS) == 0 {
-        return 0;
-    }
     let cas = match byte & (HAS_CAS | WIDE_CAS) {
         HAS_CAS => 4,
         0 | WIDE_CAS => 0,
@@ -182,8 +179,53 @@ struct Parts {
 
 impl Heap {
     /// Makes an entry. Lengths above 4 GiB are not representable; callers bound them far below.
-    #[inline]
+    #[inline(always)]
     pub fn entry(&mut self, key: &[u8], value: NewValue<'_>, meta: Meta) -> EntryBox {
+        let Meta { expire_at_ms, access, epoch, item } = meta;
+        // Strings of RESP clients are no items: theirs is a body of its own, which knows nothing of flags and CAS.
+        if item == Item::default() {
+            self.plain_entry(key, value, expire_at_ms, access, epoch)
+        } else {
+            self.item_entry(key, value, expire_at_ms, access, epoch, item)
+        }
+    }
+
+    #[inline]
+    fn plain_entry(
+        &mut self,
+        key: &[u8],
+        value: NewValue<'_>,
+        expire_at_ms: Option<i64>,
+        access: u32,
+        epoch: u8,
+    ) -> EntryBox {
+        self.write(key, value, expire_at_ms, access, epoch, Item::default())
+    }
+
+    #[inline(never)]
+    fn item_entry(
+        &mut self,
+        key: &[u8],
+        value: NewValue<'_>,
+        expire_at_ms: Option<i64>,
+        access: u32,
+        epoch: u8,
+        item: Item,
+    ) -> EntryBox {
+        self.write(key, value, expire_at_ms, access, epoch, item)
+    }
+
+    #[inline(always)]
+    fn write(
+        &mut self,
+        key: &[u8],
+        value: NewValue<'_>,
+        expire_at_ms: Option<i64>,
+        access: u32,
+        epoch: u8,
+        item: Item,
+    ) -> EntryBox {
+        let Item { flags, cas, .. } = item;
         let (kind, raw, value_len, value_head) = match &value {
             NewValue::Int(_) => (KIND_INT, false, 8, 0),
             NewValue::Bytes { bytes, raw } => {
@@ -192,21 +234,21 @@ impl Heap {
             NewValue::Object(_) => (KIND_OBJECT, false, 8, 0),
         };
         assert!(key.len() <= u32::MAX as usize && value_len <= u32::MAX as usize, "bounded by the protocol");
-        let expiry = if meta.expire_at_ms.is_some() { 8 } else { 0 };
-        let item = meta.item.bits();
+        let expiry = if expire_at_ms.is_some() { 8 } else { 0 };
+        let item = item.bits();
         let key_at = FIXED_BYTES + length_bytes_key(key.len()) + value_head + item_bytes(item) + expiry;
         let size = key_at + key.len() + value_len;
         let ptr = self.alloc(size);
         let p = ptr.as_ptr();
         let tag = kind
-            | if meta.expire_at_ms.is_some() { HAS_EXPIRY } else { 0 }
+            | if expire_at_ms.is_some() { HAS_EXPIRY } else { 0 }
             | if raw { RAW } else { 0 }
-            | ((meta.epoch << EPOCH_SHIFT) & EPOCH_MASK);
+            | ((epoch << EPOCH_SHIFT) & EPOCH_MASK);
         // SAFETY: `alloc` returned at least `size` bytes; all writes below stay inside, in the order of the layout.
         unsafe {
             p.write(tag);
             p.add(1).write(item);
-            let access = meta.access.to_le_bytes();
+            let access = access.to_le_bytes();
             p.add(2).copy_from_nonoverlapping(access.as_ptr(), 3);
             let mut at = FIXED_BYTES;
             if key.len() < 255 {
@@ -232,15 +274,15 @@ impl Heap {
                 }
             }
             if item & HAS_FLAGS != 0 {
-                p.add(at).copy_from_nonoverlapping(meta.item.flags.to_le_bytes().as_ptr(), 4);
+                p.add(at).copy_from_nonoverlapping(flags.to_le_bytes().as_ptr(), 4);
                 at += 4;
             }
             if item & HAS_CAS != 0 {
                 let len = if item & WIDE_CAS != 0 { 8 } else { 4 };
-                p.add(at).copy_from_nonoverlapping(meta.item.cas.to_le_bytes().as_ptr(), len);
+                p.add(at).copy_from_nonoverlapping(cas.to_le_bytes().as_ptr(), len);
                 at += len;
             }
-            if let Some(expire) = meta.expire_at_ms {
+            if let Some(expire) = expire_at_ms {
                 p.add(at).copy_from_nonoverlapping(expire.to_le_bytes().as_ptr(), 8);
                 at += 8;
             }
@@ -393,7 +435,10 @@ impl<'a> EntryRef<'a> {
                 }
             }
         }
-        at += item_bytes(self.byte(1));
+        let marks = self.byte(1);
+        if marks & (HAS_CAS | HAS_FLAGS) != 0 {
+            at += item_bytes(marks);
+        }
         if tag & HAS_EXPIRY != 0 {
             at += 8;
         }

@@ -3,7 +3,7 @@
 //! Cluster mode comes later. Until then the node is what valkey-server is with `cluster-enabled no`, so that clients
 //! which probe for a cluster find out in the way they expect. Only KEYSLOT needs no cluster: it is arithmetic.
 
-use commands::facts::{Facts, cluster as facts};
+use commands::facts::cluster as facts;
 use commands::{Args, CommandError, CommandResult, Outcome};
 
 use crate::ctx::NodeCtx;
@@ -11,53 +11,48 @@ use crate::registry::NodeSpec;
 
 /// The family's rows.
 pub const COMMANDS: &[NodeSpec] = &[
-    off(&facts::ASKING),
-    off(&facts::CLUSTERSCAN),
+    NodeSpec { facts: &facts::ASKING, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTERSCAN, gate: false, run: disabled },
     NodeSpec { facts: &facts::READONLY, gate: false, run: ok },
     NodeSpec { facts: &facts::READWRITE, gate: false, run: ok },
     NodeSpec { facts: &facts::CLUSTER_KEYSLOT, gate: false, run: cluster_keyslot },
-    off(&facts::CLUSTER_ADDSLOTS),
-    off(&facts::CLUSTER_ADDSLOTSRANGE),
-    off(&facts::CLUSTER_BUMPEPOCH),
-    off(&facts::CLUSTER_CANCELSLOTMIGRATIONS),
-    off(&facts::CLUSTER_COUNT_FAILURE_REPORTS),
-    off(&facts::CLUSTER_COUNTKEYSINSLOT),
-    off(&facts::CLUSTER_DELSLOTS),
-    off(&facts::CLUSTER_DELSLOTSRANGE),
-    off(&facts::CLUSTER_FAILOVER),
-    off(&facts::CLUSTER_FLUSHSLOT),
-    off(&facts::CLUSTER_FLUSHSLOTS),
-    off(&facts::CLUSTER_FORGET),
-    off(&facts::CLUSTER_GETKEYSINSLOT),
-    off(&facts::CLUSTER_GETSLOTMIGRATIONS),
-    off(&facts::CLUSTER_HELP),
-    off(&facts::CLUSTER_INFO),
-    off(&facts::CLUSTER_LINKS),
-    off(&facts::CLUSTER_MEET),
-    off(&facts::CLUSTER_MIGRATESLOTS),
-    off(&facts::CLUSTER_MYID),
-    off(&facts::CLUSTER_MYSHARDID),
-    off(&facts::CLUSTER_NODES),
-    off(&facts::CLUSTER_REPLICAS),
-    off(&facts::CLUSTER_REPLICATE),
-    off(&facts::CLUSTER_RESET),
-    off(&facts::CLUSTER_SAVECONFIG),
-    off(&facts::CLUSTER_SET_CONFIG_EPOCH),
-    off(&facts::CLUSTER_SETSLOT),
-    off(&facts::CLUSTER_SHARDS),
-    off(&facts::CLUSTER_SLAVES),
-    off(&facts::CLUSTER_SLOT_STATS),
-    off(&facts::CLUSTER_SLOTS),
-    off(&facts::CLUSTER_SYNCSLOTS),
+    NodeSpec { facts: &facts::CLUSTER_ADDSLOTS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_ADDSLOTSRANGE, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_BUMPEPOCH, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_CANCELSLOTMIGRATIONS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_COUNT_FAILURE_REPORTS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_COUNTKEYSINSLOT, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_DELSLOTS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_DELSLOTSRANGE, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_FAILOVER, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_FLUSHSLOT, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_FLUSHSLOTS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_FORGET, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_GETKEYSINSLOT, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_GETSLOTMIGRATIONS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_HELP, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_INFO, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_LINKS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_MEET, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_MIGRATESLOTS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_MYID, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_MYSHARDID, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_NODES, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_REPLICAS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_REPLICATE, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_RESET, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SAVECONFIG, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SET_CONFIG_EPOCH, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SETSLOT, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SHARDS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SLAVES, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SLOT_STATS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SLOTS, gate: false, run: disabled },
+    NodeSpec { facts: &facts::CLUSTER_SYNCSLOTS, gate: false, run: disabled },
 ];
 
 /// What everything that needs a cluster is refused with.
 pub const DISABLED: CommandError = CommandError::text("ERR This instance has cluster support disabled");
-
-/// The row of a command that needs a cluster.
-const fn off(facts: &'static Facts) -> NodeSpec {
-    NodeSpec { facts, gate: false, run: disabled }
-}
 
 /// Everything that needs a cluster, HELP included.
 fn disabled(_: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {

@@ -4,6 +4,7 @@ use crate::registry::NodeSpec;
 
 pub mod acl;
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod commandlog;
 pub mod config;
@@ -15,14 +16,18 @@ pub mod function;
 pub mod info;
 pub mod latency;
 pub mod memory;
+pub mod module;
 pub mod monitor;
 pub mod pubsub;
+pub mod replication;
 pub mod script;
+pub mod snapshot;
 
 /// Every family's rows.
 pub const ALL: &[&[NodeSpec]] = &[
     acl::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     command::COMMANDS,
     commandlog::COMMANDS,
     config::COMMANDS,
@@ -33,7 +38,10 @@ pub const ALL: &[&[NodeSpec]] = &[
     info::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
+    module::COMMANDS,
     monitor::COMMANDS,
     pubsub::COMMANDS,
+    replication::COMMANDS,
     script::COMMANDS,
+    snapshot::COMMANDS,
 ];

@@ -48,8 +48,7 @@ fn is_local(meta: &Meta) -> bool {
 /// Whether `enable-debug-command` lets this connection in: a gate before the body, so that a refusal counts as one.
 pub fn allowed(node: &Node, meta: &Meta) -> Result<(), CommandError> {
     const ENABLE: RowId = row("enable-debug-command");
-    let enabled = node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_enum(ENABLE);
-    if enabled == "yes" || (enabled == "local" && is_local(meta)) {
+    if is_enabled(node, meta, ENABLE) {
         return Ok(());
     }
     Err(CommandError::text(
@@ -57,6 +56,12 @@ pub fn allowed(node: &Node, meta: &Meta) -> Result<(), CommandError> {
          local connection, otherwise you need to set this option in the configuration file, and then restart the \
          server.",
     ))
+}
+
+/// Whether a parameter of the values `no`, `yes` and `local` lets this client pass.
+pub fn is_enabled(node: &Node, meta: &Meta, parameter: RowId) -> bool {
+    let enabled = node.parameters.lock().unwrap_or_else(|e| e.into_inner()).get_enum(parameter);
+    enabled == "yes" || (enabled == "local" && is_local(meta))
 }
 
 fn unknown(args: &Args<'_>) -> CommandError {

@@ -51,7 +51,10 @@ pub(super) fn gates(
         return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
     }
     if command.has(Flags::PROTECTED) {
-        crate::commands::debug::allowed(node, &client.meta)?;
+        match command.facts.name {
+            "debug" => crate::commands::debug::allowed(node, &client.meta)?,
+            _ => crate::commands::module::allowed(node, &client.meta)?,
+        }
     }
     if session.is_restricted {
         let context = if session.multi.is_some() { Context::Multi } else { Context::TopLevel };

@@ -3,6 +3,7 @@
 mod catalogue;
 mod clients;
 mod counters;
+mod disabled;
 mod fields;
 mod latency;
 mod logs;

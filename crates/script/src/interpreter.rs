@@ -134,6 +134,7 @@ impl Interpreter {
     pub fn new(memory_bytes_max: usize) -> mlua::Result<Self> {
         let libs = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libs, LuaOptions::new().catch_rust_panics(false))?;
+        sys::lua::bound_patterns(&lua)?;
         let shared = crate::redis::shared();
         let host = lua.create_table()?;
         crate::redis::functions(&lua, &host, &shared)?;

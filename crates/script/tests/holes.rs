@@ -176,7 +176,7 @@ fn patterns_of_any_length_leave_the_stack_whole() {
         // What repeats nothing, or is no pattern, may be as long as it likes.
         assert_eq!(run("local s = string.rep('a', 1e6) return (s:find(s))"), ":1\r\n");
         assert_eq!(run("local s = string.rep('a?', 1e6) return (s:find(s, 1, true))"), ":1\r\n");
-        assert_eq!(run("return (string.find('a', 'a\\0' .. string.rep('a?', 1e6)))"), ":1\r\n");
+        assert_eq!(run("return #string.match('a', 'a\0' .. string.rep('a?', 1e6))"), ":1\r\n");
         assert!(run("return string.gsub('a', string.rep('a?', 1e6), '', 1)").contains("pattern too complex"));
     });
 }
@@ -200,7 +200,7 @@ fn functions_that_match_say_what_they_said() {
     for (text, error) in [
         ("string.find()", "bad argument #1 to 'find' (string expected, got no value)"),
         ("('x'):find()", "bad argument #1 to 'find' (string expected, got no value)"),
-        ("string.gsub('x', '(', '')", "unfinished capture"),
+        ("string.gsub('x', '[', '')", "malformed pattern (missing ']')"),
         ("string.match('x', '%')", "malformed pattern (ends with '%')"),
         ("string.gmatch({}, 'x')", "bad argument #1 to 'gmatch' (string expected, got table)"),
     ] {

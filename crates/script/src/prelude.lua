@@ -41,7 +41,12 @@ env.pcall = function(...)
     if select0('#', ...) == 0 then error("bad argument #1 to 'pcall' (value expected)", 2) end
     return plain(pcall0(...))
 end
-env.xpcall = function(f, handler) return check(xpcall0(f, handler)) end
+env.xpcall = function(f, handler)
+    return check(xpcall0(f, function(err)
+        if type(err) == 'userdata' then err = unwrap(err) end
+        return handler(err)
+    end))
+end
 env.next = function(t, k)
     if behind[t] then return next0(behind[t], k) end
     return next0(t, k)

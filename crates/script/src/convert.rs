@@ -185,7 +185,7 @@ fn push_table(
         if table.raw_get::<Value>("ignore_error_stats_update")?.is_nil() {
             on_error(&text);
         }
-        push_line(out, b'-', text.strip_prefix(b"-").unwrap_or(&text));
+        push_line(out, b'-', &text);
         return Ok(());
     }
     if let Value::String(text) = table.raw_get::<Value>("ok")? {
@@ -276,10 +276,9 @@ fn push_table(
 
 fn push_double(n: f64, protocol: Protocol, out: &mut Vec<u8>) -> Result<(), Failure> {
     let mut buffer = wire::number::DoubleBuf::new();
-    let text = wire::number::format_f64_17(n, &mut buffer);
     match protocol {
-        Protocol::V3 => push_line(out, b',', text),
-        Protocol::V2 => push_bulk(out, text),
+        Protocol::V3 => push_line(out, b',', wire::number::format_f64_17(n, &mut buffer)),
+        Protocol::V2 => push_bulk(out, wire::number::format_f64(n, &mut buffer)),
     }
     Ok(())
 }

@@ -230,21 +230,23 @@ fn fill(rng: &mut Rng, template: &str, depth: usize, out: &mut String) {
             b'T' if alone => out.push_str(&format!("({})", rng.pick(TEXTS))),
             b'N' if alone => out.push_str(&format!("({})", rng.between(-40, 300))),
             b'A' if alone => out.push_str(&format!("({{{}, {}, 'x'}})", rng.between(0, 9), rng.pick(TEXTS))),
-            b'C' if alone => fill(rng, *rng_pick(rng, CALLS), depth + 1, out),
+            b'C' if alone => fill_one(rng, CALLS, depth + 1, out),
             b'V' if alone && depth < 3 => {
                 out.push('(');
-                fill(rng, *rng_pick(rng, VALUES), depth + 1, out);
+                fill_one(rng, VALUES, depth + 1, out);
                 out.push(')');
             }
-            b'P' if alone && depth < 3 => fill(rng, *rng_pick(rng, PURE), depth + 1, out),
+            b'P' if alone && depth < 3 => fill_one(rng, PURE, depth + 1, out),
             b'V' | b'P' if alone => out.push_str("('deep')"),
             other => out.push(other as char),
         }
     }
 }
 
-fn rng_pick<'a>(rng: &mut Rng, items: &'a [&'a str]) -> &'a &'a str {
-    rng.pick(items)
+/// One of several templates.
+fn fill_one(rng: &mut Rng, templates: &[&str], depth: usize, out: &mut String) {
+    let template = *rng.pick(templates);
+    fill(rng, template, depth, out);
 }
 
 /// A script of some statements and a result.

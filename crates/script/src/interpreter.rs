@@ -252,7 +252,7 @@ impl Interpreter {
         host: &mut dyn Host,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         self.invoke(&self.run, &program.0, keys, args, host, protocol, out, on_error)
     }
@@ -267,7 +267,7 @@ impl Interpreter {
         host: &mut dyn Host,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         match &function.callback {
             Some(callback) => {
@@ -287,7 +287,7 @@ impl Interpreter {
         host: &mut dyn Host,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         self.shared.ended.set(false);
         self.shared.resp3.set(false);
@@ -314,7 +314,7 @@ impl Interpreter {
         result: mlua::Result<(bool, Value)>,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         let from = out.len();
         if self.shared.ended.get() {
@@ -446,9 +446,10 @@ fn script_error(error: &Value) -> ScriptError {
     let field = |name: &str| table.raw_get::<Value>(name).unwrap_or(Value::Nil);
     let text = match field("err") {
         Value::String(text) => text.as_bytes().to_vec(),
+        Value::Number(n) => crate::number::format_g(n, 14).into_bytes(),
+        Value::Integer(n) => n.to_string().into_bytes(),
         _ => b"ERR unknown error".to_vec(),
     };
-    let text = text.strip_prefix(b"-").map(<[u8]>::to_vec).unwrap_or(text);
     let place = match (field("source"), field("line")) {
         (Value::String(source), Value::Number(line)) => Some((source.as_bytes().to_vec(), line as i64)),
         (Value::String(source), Value::Integer(line)) => Some((source.as_bytes().to_vec(), line)),

@@ -135,7 +135,8 @@ for _, name in ipairs0 { 'insert', 'remove', 'sort', 'setn' } do
         return f(t, ...)
     end
 end
-for _, name in ipairs0 { 'concat', 'foreach', 'foreachi', 'getn', 'maxn' } do
+-- Not `concat`: no library holds a list, and errors of Lua's own function say where its caller stands.
+for _, name in ipairs0 { 'foreach', 'foreachi', 'getn', 'maxn' } do
     local f = table0[name]
     tab[name] = function(t, ...) return f(behind[t] or t, ...) end
 end

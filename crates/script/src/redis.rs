@@ -48,7 +48,7 @@ fn push_number(n: f64, out: &mut Vec<u8>) {
     if n.abs() < 9_007_199_254_740_992.0 && n.trunc() == n {
         out.extend_from_slice(itoa::Buffer::new().format(n as i64).as_bytes());
     } else {
-        out.extend_from_slice(format_g(n, 17).as_bytes());
+        out.extend_from_slice(wire::number::format_f64(n, &mut wire::number::DoubleBuf::new()));
     }
 }
 

@@ -56,19 +56,22 @@ fn errors_keep_all_their_dashes() {
     assert_eq!(run("return {err = '-WEIRD x'}"), "--WEIRD x\r\n");
     assert_eq!(run("return {{err = '-WEIRD x'}}"), "*1\r\n--WEIRD x\r\n");
     assert_eq!(run("return redis.error_reply('-WEIRD x')"), "-WEIRD x\r\n");
+    assert_eq!(run("error({err = '-WEIRD x'})"), "-WEIRD x script: on @user_script:1.");
+    assert_eq!(run("return {err = 'A b\\0c'}"), "-A b\r\n");
+    assert_eq!(
+        run("return table.concat({{}})"),
+        "ERR user_script:1: invalid value (table) at index 1 in table for \
+                'concat' script: on @user_script:1."
+    );
 }
 
 #[test]
-fn doubles_have_no_more_digits_than_they_need_in_resp2() {
+fn doubles_have_no_more_digits_than_they_need() {
     let lua = Interpreter::new(64 << 20).expect("it starts");
-    for (number, short, long) in [
-        ("0.1", "0.1", "0.10000000000000001"),
-        ("3.5", "3.5", "3.5"),
-        ("1e300", "1e+300", "1.0000000000000001e+300"),
-    ] {
+    for (number, short) in [("0.1", "0.1"), ("3.5", "3.5"), ("1e300", "1e+300")] {
         let text = format!("redis.setresp(3) return {{double = {number}}}");
         assert_eq!(run_in(&lua, &text, Protocol::V2), format!("${}\r\n{short}\r\n", short.len()));
-        assert_eq!(run_in(&lua, &text, Protocol::V3), format!(",{long}\r\n"));
+        assert_eq!(run_in(&lua, &text, Protocol::V3), format!(",{short}\r\n"));
     }
 }
 

@@ -90,15 +90,17 @@ const CALLS: &[&str] = &[
     "'DBSIZE', T",
     "'CONFIG', 'NONE'",
 ];
+/// No tables of several keys are encoded: their order is nobody's promise. No errors of functions that are Lua's own here
+/// in a tail call, after which Lua does not know any more where that stood.
 const PURE: &[&str] = &[
-    "cjson.encode(V)",
+    "cjson.encode(A)",
     "cjson.decode(T)",
     "cjson.decode(cjson.encode(A))",
     "cjson.decode('{\"a\":[1,2,{\"b\":null}],\"c\":1.5}')",
     "cjson.decode('[1,')",
     "cjson.decode('tru')",
     "cjson.encode(1/0)",
-    "cmsgpack.pack(V)",
+    "cmsgpack.pack(A)",
     "cmsgpack.unpack(cmsgpack.pack(A))",
     "cmsgpack.unpack(T)",
     "{cmsgpack.unpack_limit(cmsgpack.pack(T, T, T), 2)}",
@@ -165,13 +167,11 @@ const PURE: &[&str] = &[
     "tostring(nil) .. V",
     "string.char(N)",
     "rawget(A, 1)",
-    "setmetatable(redis, {})",
     "_G.x",
     "pcall(error, V)",
     "select(2, pcall(error, V))",
     "assert(false, T)",
     "assert(nil)",
-    "rawset(redis, 'x', 1)",
     "math.random(10)",
     "select(2, xpcall(function() return V.x.y end, function(e) return e end))",
     "select(2, xpcall(function() return redis.call(C) end, function(e) return type(e) end))",

@@ -236,15 +236,20 @@ local function handler(err)
 end
 host.handler = handler
 
+-- One result of the script under way: with many, Lua 5.1's xpcall has no room of its own for what it adds.
+local current
+local function one() return (current()) end
+
 return {
     prepare = function(f) setfenv(f, front) return f end,
     run = function(f, keys, argv)
         rawset0(env, 'KEYS', keys)
         rawset0(env, 'ARGV', argv)
-        return xpcall0(f, handler)
+        current = f
+        return xpcall0(one, handler)
     end,
     call_function = function(f, keys, argv)
-        return xpcall0(function() return f(keys, argv) end, handler)
+        return xpcall0(function() return (f(keys, argv)) end, handler)
     end,
     load_library = function(f)
         setfenv(f, lfront)

@@ -196,6 +196,15 @@ fn nested_calls_of_c_leave_the_stack_whole() {
 }
 
 #[test]
+fn of_many_results_one_counts() {
+    assert_eq!(
+        run("return unpack({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21})"),
+        ":1\r\n"
+    );
+    assert_eq!(run("return cmsgpack.unpack(string.rep('a', 80))"), ":97\r\n");
+}
+
+#[test]
 fn functions_that_match_say_what_they_said() {
     for (text, error) in [
         ("string.find()", "bad argument #1 to 'find' (string expected, got no value)"),

@@ -113,7 +113,7 @@ fn push_line(out: &mut Vec<u8>, marker: u8, text: &[u8]) {
 }
 
 /// A text as C has it, which Valkey takes errors, states and large numbers for: it ends at its first NUL.
-fn c_text(text: &[u8]) -> &[u8] {
+pub(crate) fn c_text(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use sys::lend::{Errand, Lent};
 
-use crate::convert::{Protocol, reply_of};
+use crate::convert::{Protocol, c_text, reply_of};
 use crate::failure::Failure;
 use crate::host::{Host, LogLevel};
 use crate::prng::Lrand48;
@@ -447,9 +447,10 @@ fn script_error(error: &Value) -> ScriptError {
     let text = match field("err") {
         Value::String(text) => text.as_bytes().to_vec(),
         Value::Number(n) => crate::number::format_g(n, 14).into_bytes(),
-        Value::Integer(n) => n.to_string().into_bytes(),
+        Value::Integer(n) => crate::number::format_g(n as f64, 14).into_bytes(),
         _ => b"ERR unknown error".to_vec(),
     };
+    let text = c_text(&text).to_vec();
     let place = match (field("source"), field("line")) {
         (Value::String(source), Value::Number(line)) => Some((source.as_bytes().to_vec(), line as i64)),
         (Value::String(source), Value::Integer(line)) => Some((source.as_bytes().to_vec(), line)),

@@ -156,7 +156,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
     add_plain(lua, host, "setresp", move |lua, args| {
         let [version] = args else { return Err("ERR server.setresp() requires one argument.".into()) };
         match lua.coerce_number(version.clone())? {
-            Some(n) if n == 2.0 || n == 3.0 => s.resp3.set(n == 3.0),
+            Some(n) if (2.0..4.0).contains(&n) => s.resp3.set(n >= 3.0),
             _ => return Err("ERR RESP version must be 2 or 3.".into()),
         }
         Ok(vec![])

@@ -31,6 +31,7 @@ const TEXTS: &[&str] = &[
     "'nan'",
     "string.rep('ab', 40)",
 ];
+/// What commands answer at random, and how they store what a script gave them, is not for scripts to compare.
 const CALLS: &[&str] = &[
     "'SET', K, T",
     "'GET', K",
@@ -75,7 +76,6 @@ const CALLS: &[&str] = &[
     "'GETEX', K",
     "'SETRANGE', K, 3, T",
     "'BITCOUNT', K",
-    "'OBJECT', 'ENCODING', K",
     "'HELLO', 3",
     "'SELECT', 0",
     "'COPY', K, K",
@@ -86,7 +86,6 @@ const CALLS: &[&str] = &[
     "nil",
     "",
     "'EVAL', 'return 1', 0",
-    "'HRANDFIELD', 'none'",
     "'DBSIZE', T",
     "'CONFIG', 'NONE'",
 ];

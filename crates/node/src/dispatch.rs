@@ -24,7 +24,7 @@ use crate::tracking::By;
 use account::finish_clock;
 pub use account::{Way, account, account_in_unit, finish_reply, write_error};
 use gates::gates;
-pub use gates::{make_room, refuses_change};
+pub use gates::{denies_oom, make_room, refuses_change};
 
 /// What happened to a command.
 pub enum Done {
@@ -295,7 +295,7 @@ fn run_command_slow(
             return Done::Paused;
         }
         Ok(()) if client.session.multi.is_some() && !crate::multi::runs_at_once(command) => {
-            crate::multi::queue(client, number, command, args, first_key, node.keyspace.databases());
+            crate::multi::queue(node, client, number, command, args, first_key);
             return finish_reply(client, reply_from, Done::Replied);
         }
         Ok(()) => {

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering;
 
-use commands::facts::{Flags, KeyShape};
+use commands::facts::KeyShape;
 use commands::queue::Queued;
 use commands::session::Watched;
 use commands::{Args, CommandError, CommandResult, Outcome};
@@ -16,7 +16,7 @@ use wire::resp::ReplyWriter;
 
 use crate::blocked::{self, Locks};
 use crate::client::Client;
-use crate::dispatch::{Moment, account_in_unit, commit, places, run_body};
+use crate::dispatch::{Moment, account_in_unit, commit, denies_oom, places, run_body};
 use crate::node::Node;
 use crate::registry::{Command, Run};
 use crate::state::ThreadState;
@@ -32,24 +32,24 @@ pub fn runs_at_once(command: &Command) -> bool {
 
 /// Queues a command of a transaction.
 pub fn queue(
+    node: &Node,
     client: &mut Client,
     number: u16,
     command: &Command,
     args: &Args<'_>,
     first_key: Option<(u8, u32, u32)>,
-    databases: u16,
 ) {
     let mut reply = ReplyWriter::new(&mut client.out, client.session.resp);
     if let Some(multi) = &mut client.session.multi {
         client.meta.last_command = number;
-        multi.denies_oom |= command.has(Flags::DENYOOM);
+        multi.denies_oom |= denies_oom(node, command, args);
         // A transaction that cannot succeed any more needs no memory.
         if !multi.aborted && !client.session.watch.as_ref().is_some_and(|w| w.is_dirty()) {
             multi.queue.push(number, args, first_key);
             if command.facts.name == "select"
                 && let Some(db) = args.try_get(1).and_then(parse_i64)
                 && let Ok(db) = u16::try_from(db)
-                && db < databases
+                && db < node.keyspace.databases()
             {
                 multi.db = Some(db);
             }

@@ -41,20 +41,20 @@ pub fn run(
         for (index, poller) in pollers.into_iter().enumerate() {
             let thread = IoThread::new(node, index, poller, listeners.take().filter(|_| index == 0));
             let failure = &failure;
-            let spawned = std::thread::Builder::new().name(format!("brasa-io-{index}")).spawn_scoped(
-                scope,
-                move || {
-                    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
-                    let error = match ended {
-                        Ok(Ok(())) => return,
-                        Ok(Err(error)) => error,
-                        // Commands catch their own panics; one out here leaves connections nobody serves.
-                        Err(_) => std::io::Error::other("an I/O thread panicked; see the report above"),
-                    };
-                    *failure.lock().unwrap_or_else(|e| e.into_inner()) = Some(error);
-                    node.stop(1);
-                },
-            );
+            // Scripts run on I/O threads. Of the stack only what was once used takes memory.
+            let builder =
+                std::thread::Builder::new().name(format!("brasa-io-{index}")).stack_size(script::STACK_BYTES);
+            let spawned = builder.spawn_scoped(scope, move || {
+                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
+                let error = match ended {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => error,
+                    // Commands catch their own panics; one out here leaves connections nobody serves.
+                    Err(_) => std::io::Error::other("an I/O thread panicked; see the report above"),
+                };
+                *failure.lock().unwrap_or_else(|e| e.into_inner()) = Some(error);
+                node.stop(1);
+            });
             if let Err(error) = spawned {
                 *failure.lock().unwrap_or_else(|e| e.into_inner()) = Some(error);
                 node.stop(1);

@@ -205,8 +205,8 @@ impl<'a> Cursor<'a> {
             let key = self.value(lua, depth)?;
             let item = self.value(lua, depth)?;
             match &key {
-                Value::Nil => return Err("table index is nil".into()),
-                Value::Number(n) if n.is_nan() => return Err("table index is NaN".into()),
+                Value::Nil => return Err(Failure::Placeless("table index is nil")),
+                Value::Number(n) if n.is_nan() => return Err(Failure::Placeless("table index is NaN")),
                 _ => table.raw_set(key, item)?,
             }
         }

@@ -112,6 +112,11 @@ fn push_line(out: &mut Vec<u8>, marker: u8, text: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A text as C has it, which Valkey takes errors, states and large numbers for: it ends at its first NUL.
+pub(crate) fn c_text(text: &[u8]) -> &[u8] {
+    text.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
 fn push_header(out: &mut Vec<u8>, marker: u8, count: i64) {
     out.push(marker);
     out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
@@ -128,13 +133,14 @@ fn push_null(out: &mut Vec<u8>, protocol: Protocol) {
     out.extend_from_slice(if protocol == Protocol::V3 { b"_\r\n" } else { b"$-1\r\n" });
 }
 
-/// Appends the reply that a script's result stands for. With `booleans` (after `setresp(3)`) false is no null. `on_error` sees the texts of errors in it.
+/// Appends the reply that a script's result stands for. With `booleans` (after `setresp(3)`) false is no null.
+/// `on_error` sees the texts of errors in it, and nothing for those that were counted when a command failed.
 pub fn reply_of(
     value: &Value,
     protocol: Protocol,
     booleans: bool,
     out: &mut Vec<u8>,
-    on_error: &mut dyn FnMut(&[u8]),
+    on_error: &mut dyn FnMut(Option<&[u8]>),
 ) -> Result<(), Failure> {
     push(value, protocol, booleans, out, on_error, 0)
 }
@@ -144,7 +150,7 @@ fn push(
     protocol: Protocol,
     booleans: bool,
     out: &mut Vec<u8>,
-    on_error: &mut dyn FnMut(&[u8]),
+    on_error: &mut dyn FnMut(Option<&[u8]>),
     depth: usize,
 ) -> Result<(), Failure> {
     match value {
@@ -172,7 +178,7 @@ fn push_table(
     protocol: Protocol,
     booleans: bool,
     out: &mut Vec<u8>,
-    on_error: &mut dyn FnMut(&[u8]),
+    on_error: &mut dyn FnMut(Option<&[u8]>),
     depth: usize,
 ) -> Result<(), Failure> {
     if depth >= DEPTH_MAX {
@@ -182,14 +188,13 @@ fn push_table(
     // Nearly every table is an array, or holds `ok` or `err`: no use in asking for the rest when it has a first item.
     if let Value::String(text) = table.raw_get::<Value>("err")? {
         let text = text.as_bytes();
-        if table.raw_get::<Value>("ignore_error_stats_update")?.is_nil() {
-            on_error(&text);
-        }
-        push_line(out, b'-', text.strip_prefix(b"-").unwrap_or(&text));
+        let is_new = table.raw_get::<Value>("ignore_error_stats_update")?.is_nil();
+        on_error(is_new.then_some(&text));
+        push_line(out, b'-', c_text(&text));
         return Ok(());
     }
     if let Value::String(text) = table.raw_get::<Value>("ok")? {
-        push_line(out, b'+', &text.as_bytes());
+        push_line(out, b'+', c_text(&text.as_bytes()));
         return Ok(());
     }
     match table.raw_get::<Value>("double")? {
@@ -226,10 +231,9 @@ fn push_table(
     }
     if let Value::String(digits) = table.raw_get::<Value>("big_number")? {
         match protocol {
-            Protocol::V3 => push_line(out, b'(', &digits.as_bytes()),
+            Protocol::V3 => push_line(out, b'(', c_text(&digits.as_bytes())),
             Protocol::V2 => {
-                let text: Vec<u8> = digits
-                    .as_bytes()
+                let text: Vec<u8> = c_text(&digits.as_bytes())
                     .iter()
                     .map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b })
                     .collect();
@@ -276,7 +280,7 @@ fn push_table(
 
 fn push_double(n: f64, protocol: Protocol, out: &mut Vec<u8>) -> Result<(), Failure> {
     let mut buffer = wire::number::DoubleBuf::new();
-    let text = wire::number::format_f64_17(n, &mut buffer);
+    let text = wire::number::format_f64(n, &mut buffer);
     match protocol {
         Protocol::V3 => push_line(out, b',', text),
         Protocol::V2 => push_bulk(out, text),

@@ -7,6 +7,8 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 pub enum Failure {
     /// A text for the script; the caller's position goes before it.
     Text(Vec<u8>),
+    /// A text that says no place: Lua's own, where it is C that did wrong.
+    Placeless(&'static str),
     /// The interpreter's own error: no memory.
     Lua(mlua::Error),
 }
@@ -178,6 +180,9 @@ pub(crate) fn function(
         match body(lua, &args) {
             Ok(results) => Ok(MultiValue::from_vec(results)),
             Err(Failure::Text(text)) if plain => Err(raise(text, false)),
+            Err(Failure::Placeless(text)) => {
+                Err(mlua::Error::external(Raised { text: text.into(), is_table: plain, is_counted: false }))
+            }
             Err(Failure::Text(text)) => {
                 let text = [caller(lua).as_bytes(), &text].concat();
                 Err(mlua::Error::external(Raised { text, is_table: false, is_counted: false }))

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use sys::lend::{Errand, Lent};
 
-use crate::convert::{Protocol, reply_of};
+use crate::convert::{Protocol, c_text, reply_of};
 use crate::failure::Failure;
 use crate::host::{Host, LogLevel};
 use crate::prng::Lrand48;
@@ -124,6 +124,9 @@ pub struct Interpreter {
     call_function: Function,
     prepare: Function,
     load_library: Function,
+    memory_bytes_max: usize,
+    /// What Lua may hold after a run without its garbage being collected.
+    full_bytes: Cell<usize>,
     /// The name of scripts' chunks stays interned: the parser keeps a reference that the collector does not see
     /// (CVE-2025-49844).
     _names: [RegistryKey; 2],
@@ -134,6 +137,7 @@ impl Interpreter {
     pub fn new(memory_bytes_max: usize) -> mlua::Result<Self> {
         let libs = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libs, LuaOptions::new().catch_rust_panics(false))?;
+        sys::lua::bound_patterns(&lua)?;
         let shared = crate::redis::shared();
         let host = lua.create_table()?;
         crate::redis::functions(&lua, &host, &shared)?;
@@ -196,6 +200,8 @@ impl Interpreter {
             call_function: made.raw_get("call_function")?,
             prepare: made.raw_get("prepare")?,
             load_library: made.raw_get("load_library")?,
+            memory_bytes_max,
+            full_bytes: Cell::new(memory_bytes_max / 4),
             _names: [script?, library?],
             lua,
             shared,
@@ -246,7 +252,7 @@ impl Interpreter {
         host: &mut dyn Host,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         self.invoke(&self.run, &program.0, keys, args, host, protocol, out, on_error)
     }
@@ -261,7 +267,7 @@ impl Interpreter {
         host: &mut dyn Host,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         match &function.callback {
             Some(callback) => {
@@ -281,25 +287,36 @@ impl Interpreter {
         host: &mut dyn Host,
         protocol: Protocol,
         out: &mut Vec<u8>,
-        on_error: &mut dyn FnMut(&[u8]),
+        on_error: &mut dyn FnMut(Option<&[u8]>),
     ) -> Outcome {
         self.shared.ended.set(false);
         self.shared.resp3.set(false);
-        let from = out.len();
         let mut served = Served(host);
         let result: mlua::Result<(bool, Value)> = self.shared.lent.with(&mut served, || {
             let (keys, args) = (self.strings(keys)?, self.strings(args)?);
             how.call((what, keys, args))
         });
-        let is_full = match &result {
-            Err(_) => true,
-            Ok((false, Value::String(text))) => text.as_bytes().ends_with(b"not enough memory"),
-            Ok(_) => false,
-        };
-        if is_full {
-            // What the script made is garbage now; the next one begins with all the room.
+        let outcome = self.outcome(result, protocol, out, on_error);
+        // What the script made is garbage now, and the next one begins with room: whether this one got an error for the
+        // lack of it, caught that, or just did not. The collector goes to work by itself only at twice what it left.
+        let held = self.memory_bytes();
+        if held > self.full_bytes.get() {
             self.collect();
+            let left = self.memory_bytes();
+            self.full_bytes
+                .set((left + left / 2).clamp(self.memory_bytes_max / 4, self.memory_bytes_max / 8 * 7));
         }
+        outcome
+    }
+
+    fn outcome(
+        &self,
+        result: mlua::Result<(bool, Value)>,
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+        on_error: &mut dyn FnMut(Option<&[u8]>),
+    ) -> Outcome {
+        let from = out.len();
         if self.shared.ended.get() {
             return Outcome::Ended(match &result {
                 Ok((false, error)) => script_error(error).place,
@@ -429,9 +446,11 @@ fn script_error(error: &Value) -> ScriptError {
     let field = |name: &str| table.raw_get::<Value>(name).unwrap_or(Value::Nil);
     let text = match field("err") {
         Value::String(text) => text.as_bytes().to_vec(),
+        Value::Number(n) => crate::number::format_g(n, 14).into_bytes(),
+        Value::Integer(n) => crate::number::format_g(n as f64, 14).into_bytes(),
         _ => b"ERR unknown error".to_vec(),
     };
-    let text = text.strip_prefix(b"-").map(<[u8]>::to_vec).unwrap_or(text);
+    let text = c_text(&text).to_vec();
     let place = match (field("source"), field("line")) {
         (Value::String(source), Value::Number(line)) => Some((source.as_bytes().to_vec(), line as i64)),
         (Value::String(source), Value::Integer(line)) => Some((source.as_bytes().to_vec(), line)),

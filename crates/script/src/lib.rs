@@ -21,4 +21,7 @@ mod structs;
 pub use convert::{Protocol, reply_of};
 pub use failure::Failure;
 pub use host::{Host, LogLevel};
+/// Bytes of stack that a thread which runs scripts must have.
+pub use sys::lua::STACK_BYTES;
+
 pub use interpreter::{Interpreter, Outcome, Program, Registered, ScriptError};

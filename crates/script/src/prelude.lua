@@ -41,7 +41,12 @@ env.pcall = function(...)
     if select0('#', ...) == 0 then error("bad argument #1 to 'pcall' (value expected)", 2) end
     return plain(pcall0(...))
 end
-env.xpcall = function(f, handler) return check(xpcall0(f, handler)) end
+env.xpcall = function(f, handler)
+    return check(xpcall0(f, function(err)
+        if type(err) == 'userdata' then err = unwrap(err) end
+        return handler(err)
+    end))
+end
 env.next = function(t, k)
     if behind[t] then return next0(behind[t], k) end
     return next0(t, k)
@@ -130,7 +135,8 @@ for _, name in ipairs0 { 'insert', 'remove', 'sort', 'setn' } do
         return f(t, ...)
     end
 end
-for _, name in ipairs0 { 'concat', 'foreach', 'foreachi', 'getn', 'maxn' } do
+-- Not `concat`: no library holds a list, and errors of Lua's own function say where its caller stands.
+for _, name in ipairs0 { 'foreach', 'foreachi', 'getn', 'maxn' } do
     local f = table0[name]
     tab[name] = function(t, ...) return f(behind[t] or t, ...) end
 end
@@ -230,15 +236,20 @@ local function handler(err)
 end
 host.handler = handler
 
+-- One result of the script under way: with many, Lua 5.1's xpcall has no room of its own for what it adds.
+local current
+local function one() return (current()) end
+
 return {
     prepare = function(f) setfenv(f, front) return f end,
     run = function(f, keys, argv)
         rawset0(env, 'KEYS', keys)
         rawset0(env, 'ARGV', argv)
-        return xpcall0(f, handler)
+        current = f
+        return xpcall0(one, handler)
     end,
     call_function = function(f, keys, argv)
-        return xpcall0(function() return f(keys, argv) end, handler)
+        return xpcall0(function() return (f(keys, argv)) end, handler)
     end,
     load_library = function(f)
         setfenv(f, lfront)

@@ -48,7 +48,7 @@ fn push_number(n: f64, out: &mut Vec<u8>) {
     if n.abs() < 9_007_199_254_740_992.0 && n.trunc() == n {
         out.extend_from_slice(itoa::Buffer::new().format(n as i64).as_bytes());
     } else {
-        out.extend_from_slice(format_g(n, 17).as_bytes());
+        out.extend_from_slice(wire::number::format_f64(n, &mut wire::number::DoubleBuf::new()));
     }
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn functions(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::R
     add_plain(lua, host, "setresp", move |lua, args| {
         let [version] = args else { return Err("ERR server.setresp() requires one argument.".into()) };
         match lua.coerce_number(version.clone())? {
-            Some(n) if n == 2.0 || n == 3.0 => s.resp3.set(n == 3.0),
+            Some(n) if (2.0..4.0).contains(&n) => s.resp3.set(n >= 3.0),
             _ => return Err("ERR RESP version must be 2 or 3.".into()),
         }
         Ok(vec![])

@@ -27,6 +27,15 @@ fn run(text: &str) -> String {
     run_in(&lua, text)
 }
 
+/// Runs a test with the stack that scripts are promised.
+fn with_stack(test: impl FnOnce() + Send + 'static) {
+    let builder = std::thread::Builder::new().stack_size(script::STACK_BYTES);
+    let thread = builder.spawn(test).expect("a thread starts");
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 fn run_in(lua: &Interpreter, text: &str) -> String {
     let program = match lua.compile(text.as_bytes()) {
         Ok(program) => program,
@@ -138,4 +147,73 @@ fn scripts_that_take_all_get_errors() {
     }
     assert_eq!(run_in(&lua, "while true do pcall(function() while true do end end) end"), "ended");
     assert!(run_in(&lua, "local t = {} t[1] = t return t").contains("reached lua stack limit"));
+}
+
+#[test]
+fn patterns_of_any_length_leave_the_stack_whole() {
+    with_stack(|| {
+        for item in ["a?", "a-", "a*", "[a]?"] {
+            for (count, is_refused) in [(40_000, false), (200_000, false), (200_001, true), (1_000_000, true)]
+            {
+                let pattern = format!("string.rep('{item}', {count})");
+                for call in [
+                    format!("string.find(string.rep('a', {count}), {pattern})"),
+                    format!("string.match(string.rep('a', {count}), {pattern})"),
+                    format!("string.gmatch(string.rep('a', {count}), {pattern})()"),
+                    format!("string.gsub(string.rep('a', {count}), {pattern}, '', 1)"),
+                    format!("(string.rep('a', {count})):find({pattern})"),
+                ] {
+                    let reply = run(&format!("{call} return 1"));
+                    let expected = if is_refused {
+                        "ERR user_script:1: pattern too complex script: on @user_script:1."
+                    } else {
+                        ":1\r\n"
+                    };
+                    assert_eq!(reply, expected, "{call}");
+                }
+            }
+        }
+        // What repeats nothing, or is no pattern, may be as long as it likes.
+        assert_eq!(run("local s = string.rep('a', 1e6) return (s:find(s))"), ":1\r\n");
+        assert_eq!(run("local s = string.rep('a?', 1e6) return (s:find(s, 1, true))"), ":1\r\n");
+        assert_eq!(run("return #string.match('a', 'a\\0' .. string.rep('a?', 1e6))"), ":1\r\n");
+        assert!(run("return string.gsub('a', string.rep('a?', 1e6), '', 1)").contains("pattern too complex"));
+    });
+}
+
+#[test]
+fn nested_calls_of_c_leave_the_stack_whole() {
+    with_stack(|| {
+        let deep = "local n = 0 local function f() n = n + 1 return (string.gsub('x', 'x', f)) end \
+                    local ok, e = pcall(f) return {n > 150 and 1 or n, e}";
+        assert!(run(deep).contains("C stack overflow"), "{}", run(deep));
+        let matcher = "local p = string.rep('a*', 200000) local s = string.rep('a', 1000) \
+                       local function f(d) if d == 0 then return (s:find(p)) end \
+                       return (string.gsub('x', 'x', function() return f(d - 1) end)) end return f(190)";
+        let reply = run(matcher);
+        assert!(reply.starts_with('$') || reply.contains("stack overflow"), "{reply}");
+    });
+}
+
+#[test]
+fn of_many_results_one_counts() {
+    assert_eq!(
+        run("return unpack({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21})"),
+        ":1\r\n"
+    );
+    assert_eq!(run("return cmsgpack.unpack(string.rep('a', 80))"), ":97\r\n");
+}
+
+#[test]
+fn functions_that_match_say_what_they_said() {
+    for (text, error) in [
+        ("string.find()", "bad argument #1 to 'find' (string expected, got no value)"),
+        ("('x'):find()", "bad argument #1 to 'find' (string expected, got no value)"),
+        ("string.gsub('x', '[', '')", "malformed pattern (missing ']')"),
+        ("string.match('x', '%')", "malformed pattern (ends with '%')"),
+        ("string.gmatch({}, 'x')", "bad argument #1 to 'gmatch' (string expected, got table)"),
+    ] {
+        let expected = format!("ERR user_script:1: {error} script: on @user_script:1.");
+        assert_eq!(run(&format!("return {text}")), expected);
+    }
 }

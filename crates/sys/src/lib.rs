@@ -14,6 +14,7 @@
 //! | [`clock`] | wall, monotonic and cycle clocks, processor time |
 //! | [`signals`], [`crash`] | shutdown signals as events, last words on a fault |
 //! | [`eventfd`], [`thread`] | waking, naming and pinning threads, cache prefetch |
+//! | [`lua`] | a bound for what Lua takes of the stack |
 //! | [`random`] | kernel entropy and a fast generator |
 //! | [`process`] | daemonizing, pid file, what `INFO` says of the host |
 //! | [`echo`] | the bare request/reply loop benchmarks take as the physical limit |
@@ -28,6 +29,7 @@ pub mod echo;
 pub mod eventfd;
 pub mod keeper;
 pub mod lend;
+pub mod lua;
 pub mod pages;
 pub mod poller;
 pub mod process;

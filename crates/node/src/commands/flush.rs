@@ -169,6 +169,10 @@ pub fn shutdown(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     if asked.abort {
         return Err(CommandError::text("ERR No shutdown in progress."));
     }
+    if !asked.nosave && ctx.node.scripts.is_busy() {
+        // A gate would have said so, but SHUTDOWN NOSAVE is let through.
+        return Err(crate::scripting::busy(ctx.node));
+    }
     if asked.save && !asked.force {
         // Nothing is ever written to disk: going away all the same would lose what the client wants kept.
         log::warning("SHUTDOWN SAVE refused: this node writes no snapshots; use SHUTDOWN NOSAVE");

@@ -66,19 +66,13 @@ pub(super) fn gates(
         return Err(error);
     }
     if node.scripts.is_busy() && !command.has(Flags::ALLOW_BUSY) {
-        let running = node.scripts.running.lock().unwrap_or_else(|e| e.into_inner());
-        let is_function = running.as_ref().is_some_and(|r| r.function.is_some());
-        return Err(CommandError::text(if is_function {
-            crate::commands::script::BUSY_FUNCTION
-        } else {
-            crate::commands::script::BUSY_SCRIPT
-        }));
+        return Err(crate::scripting::busy(node));
     }
     if moment.has_maxmemory {
         let full = !make_room(node, state, moment);
         let inside = session.multi.is_some() && command.facts.name != "discard";
         if full
-            && (command.has(Flags::DENYOOM)
+            && (denies_oom(node, command, args)
                 || (inside
                     && command.facts.name == "exec"
                     && session.multi.as_ref().is_some_and(|m| m.denies_oom)))
@@ -100,6 +94,12 @@ pub(super) fn gates(
         )));
     }
     Ok(())
+}
+
+/// Whether a command is refused while memory is full.
+pub fn denies_oom(node: &Node, command: &Command, args: &Args<'_>) -> bool {
+    command.has(Flags::DENYOOM)
+        || (matches!(command.run, Run::Script) && crate::scripting::needs_memory(node, command, args))
 }
 
 fn log_refuses(command: &Command, moment: &Moment) -> Option<CommandError> {

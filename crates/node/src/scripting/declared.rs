@@ -15,6 +15,13 @@ pub fn may_write(node: &Node, command: &Command, args: &Args<'_>) -> bool {
     flags.filter(|flags| !flags.is_silent).map_or(by_command, |flags| !flags.no_writes)
 }
 
+/// Whether a call is refused while memory is full, before anything else is looked at: what it runs says that it writes,
+/// and not that it may do so then. Of others each command is looked at.
+pub fn needs_memory(node: &Node, command: &Command, args: &Args<'_>) -> bool {
+    let flags = args.try_get(1).and_then(|what| declared(node, command.facts.name, what));
+    flags.is_some_and(|flags| !flags.is_silent && !flags.allow_oom && !flags.no_writes)
+}
+
 /// The flags of what a call names: a text, a digest, a function.
 fn declared(node: &Node, name: &str, what: &[u8]) -> Option<Flags> {
     if name.starts_with("fcall") {

@@ -94,6 +94,9 @@ impl UnitHost<'_> {
             [b"ERR ACL failure in script: ", reason.as_slice()].concat()
         })?;
         let writes = command.has(CommandFlags::WRITE);
+        if self.is_full && !self.has_written && !self.flags.allow_oom && command.has(CommandFlags::DENYOOM) {
+            return Err(b"OOM command not allowed when used memory > 'maxmemory'.".to_vec());
+        }
         if self.read_only && (writes || command.has(CommandFlags::MAY_REPLICATE)) {
             return Err(b"ERR Write commands are not allowed from read-only scripts.".to_vec());
         }
@@ -101,9 +104,6 @@ impl UnitHost<'_> {
             return Err(b"MISCONF The effect log cannot be written (disk full?): writes are refused until it can. See \
                          the log."
                 .to_vec());
-        }
-        if self.is_full && !self.has_written && !self.flags.allow_oom && command.has(CommandFlags::DENYOOM) {
-            return Err(b"OOM command not allowed when used memory > 'maxmemory'.".to_vec());
         }
         Ok(number)
     }

@@ -234,8 +234,12 @@ fn run(
     let protocol = if resp == Resp::V3 { Protocol::V3 } else { Protocol::V2 };
     let mut out = Vec::new();
     let mut errors: Vec<Vec<u8>> = Vec::new();
+    let mut counted = 0u64;
     let ran = engine::with(|engine| {
-        let mut on_error = |text: &[u8]| errors.push(text.to_vec());
+        let mut on_error = |text: Option<&[u8]>| match text {
+            Some(text) => errors.push(text.to_vec()),
+            None => counted += 1,
+        };
         let ran = match &call.target {
             Target::Script(compiled) => {
                 let program = &compiled.program;
@@ -272,9 +276,9 @@ fn run(
     }
     // The script's time holds that of its commands.
     state.last_tick = started;
-    if !errors.is_empty() || out.first() == Some(&b'-') {
-        state.stats.commands[usize::from(number)].failed += 1;
-    }
+    // The script failed once by all new errors, and once by each that it passes on from a command, as Valkey has it.
+    let by_new = !errors.is_empty() || (counted == 0 && out.first() == Some(&b'-'));
+    state.stats.commands[usize::from(number)].failed += counted + u64::from(by_new);
     for text in errors {
         state.stats.count_script_error(&text);
     }

@@ -45,7 +45,7 @@ fn parameters(changes: &[(&str, &str)]) -> Parameters {
     let changes = changes.iter().map(|(name, value)| (*name, (*value).to_owned()));
     for (name, value) in base.into_iter().chain(changes) {
         let set = parameters.set(name.as_bytes(), value.as_bytes(), Origin::Client { local: true });
-        set.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let _ = set.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
     parameters
 }

@@ -1,8 +1,9 @@
 //! Encryption of connections: `tls-port` and its kin, `transit-encryption-mode`.
 //!
-//! A [`Stream`] stands between the socket and the buffers of a client (`event_loop/encrypted.rs`): commands see plaintext,
-//! limits and pauses count what is encrypted and not sent. Plain connections pay one branch for it. What certificates and
-//! lists say is worked out once, when parameters change ([`config`]), and given to connections that come after that.
+//! A [`Stream`] stands between the socket and the buffers of a client (`event_loop/encrypted.rs`): commands see
+//! plaintext, limits and pauses count what is encrypted and not sent. Plain connections pay one branch for it. What
+//! certificates and lists say is worked out once, when parameters change ([`config`]), and given to connections that
+//! come after that.
 
 pub mod certificate;
 mod ciphers;

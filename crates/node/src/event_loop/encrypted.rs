@@ -1,8 +1,8 @@
 //! Connections over TLS: what stands between their socket and their buffers.
 //!
-//! What a socket gives at a time is decrypted as a whole, so plaintext never waits for a socket that has no more. Replies
-//! are encrypted when the socket takes them, a little ahead. Handshakes are dear: those beyond a tick's share are left in
-//! their sockets, and the poller reports them again.
+//! What a socket gives at a time is decrypted as a whole, so plaintext never waits for a socket that has no more.
+//! Replies are encrypted when the socket takes them, a little ahead. Handshakes are dear: those beyond a tick's share
+//! are left in their sockets, and the poller reports them again.
 
 use std::os::fd::AsFd;
 

@@ -1,7 +1,7 @@
 //! What this server needs to know of a certificate beyond whether it is valid: names, serial number, end, key.
 //!
-//! A reader for the few fields of RFC 5280, section 4.1, that are used here. Chains and signatures are the TLS library's
-//! business; whatever does not look as expected here is simply absent.
+//! A reader for the few fields of RFC 5280, section 4.1, that are used here. Chains and signatures are the TLS
+//! library's business; whatever does not look as expected here is simply absent.
 
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;

@@ -1,7 +1,7 @@
 //! `tls-protocols`, `tls-ciphers`, `tls-ciphersuites`: the lists of OpenSSL, over what this build offers.
 //!
-//! Grammar: openssl-ciphers(1). Offered are the suites with authenticated encryption and forward secrecy of TLS 1.2, and
-//! those of TLS 1.3; words that only older suites match are no error, as in OpenSSL.
+//! Grammar: openssl-ciphers(1). Offered are the suites with authenticated encryption and forward secrecy of TLS 1.2,
+//! and those of TLS 1.3; words that only older suites match are no error, as in OpenSSL.
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, SupportedCipherSuite, SupportedProtocolVersion};

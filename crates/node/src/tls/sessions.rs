@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustls::server::StoresServerSessions;
 
-/// Sessions by their ids. The oldest go when there are too many; an id is never used twice, so order of age and order of
-/// arrival are one.
+/// Sessions by their ids. The oldest go when there are too many; an id is never used twice, so order of age and order
+/// of arrival are one.
 #[derive(Debug)]
 pub struct Sessions {
     held: Mutex<Held>,

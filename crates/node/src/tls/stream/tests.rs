@@ -70,8 +70,8 @@ fn client() -> ClientConnection {
     ClientConnection::new(Arc::new(config), name).expect("a connection")
 }
 
-/// Lets the two talk until both are silent; pieces of `step` bytes both ways. What the server sends of `plain` is counted
-/// in `taken`.
+/// Lets the two talk until both are silent; pieces of `step` bytes both ways. What the server sends of `plain` is
+/// counted in `taken`.
 fn talk(
     server: &mut Stream,
     client: &mut ClientConnection,

@@ -7,6 +7,7 @@ use commands::table::Continuation;
 use wire::resp::parse::RequestParser;
 
 use crate::blocked::Blocked;
+use crate::tls::Transport;
 
 /// Why a client's commands wait.
 #[derive(Default)]
@@ -49,6 +50,8 @@ impl Waiting {
 pub struct Client {
     /// The socket.
     pub fd: OwnedFd,
+    /// What carries its bytes.
+    pub transport: Transport,
     /// Its name to the poller: slot and generation.
     pub token: u64,
     /// What commands see.
@@ -65,8 +68,10 @@ pub struct Client {
     pub wanted: usize,
     /// Replies, from `sent` on.
     pub out: Vec<u8>,
-    /// Bytes of `out` that the kernel took.
+    /// Bytes of `out` that the kernel, or TLS, took.
     pub sent: usize,
+    /// Bytes that TLS has for the peer and the kernel did not take.
+    pub sealed: usize,
     /// Bytes of the reply under way, what was sent of it included, when it comes in slices; else 0.
     pub sliced_bytes: usize,
     /// Facts that CLIENT LIST shows.
@@ -130,7 +135,7 @@ pub struct Meta {
 impl Client {
     /// Bytes of replies that wait for the peer.
     pub fn unsent(&self) -> usize {
-        self.out.len() - self.sent
+        self.out.len() - self.sent + self.sealed
     }
 
     /// Once the reply under way is whole: writes the messages that came meanwhile.
@@ -152,6 +157,7 @@ impl Client {
         size_of::<Client>()
             + buffer_bytes(&self.input, self.consumed)
             + buffer_bytes(&self.out, self.sent)
+            + self.transport.memory_bytes()
             + self.session.multi.as_ref().map_or(0, |multi| multi.memory_bytes())
             + self.session.watch.as_ref().map_or(0, |watch| watch.memory_bytes())
             + self.session.subscriptions.as_ref().map_or(0, |subscribed| subscribed.memory_bytes())

@@ -58,6 +58,7 @@ pub fn run(
         let waits = !matches!(client.waiting, crate::client::Waiting::No);
         if client.meta.killed
             || (timeout_ms > 0 && idle_ms > timeout_ms && !waits)
+            || crate::tls::is_late(client, moment.now_ms)
             || (client.unsent() > 0 && crate::limits::output_exceeded(node, client, moment.now_ms))
         {
             closing.push(slot);

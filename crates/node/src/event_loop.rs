@@ -9,6 +9,7 @@ mod balance;
 mod batch;
 mod busy;
 pub mod client_memory;
+mod encrypted;
 mod inline;
 mod input;
 mod output;
@@ -26,7 +27,7 @@ use crate::aside;
 use crate::blocked;
 use crate::client::Waiting;
 use crate::dispatch::{self, Moment};
-use crate::listener::Listeners;
+use crate::listener::{Door, Listeners};
 use crate::mailbox::Mail;
 use crate::node::Node;
 use crate::pause::Paused;
@@ -73,6 +74,10 @@ pub struct IoThread {
     spare_in: Vec<Vec<u8>>,
     spare_out: Vec<Vec<u8>>,
     listeners: Option<Listeners>,
+    /// Ciphertext just read.
+    ciphertext: Vec<u8>,
+    /// What handshakes took of this tick.
+    handshakes: encrypted::Handshakes,
     /// The connection that is to go to another thread.
     moving: Option<balance::Move>,
     next_cron_ns: u64,
@@ -120,6 +125,8 @@ impl IoThread {
             spare_in: Vec::new(),
             spare_out: Vec::new(),
             listeners,
+            ciphertext: Vec::new(),
+            handshakes: Default::default(),
             moving: None,
             next_cron_ns: 0,
             touched: Vec::new(),
@@ -210,7 +217,7 @@ impl IoThread {
     }
 
     /// Listens on other TCP sockets than so far (CONFIG SET port, bind).
-    fn listen_on(&mut self, tcp: Vec<std::os::fd::OwnedFd>) {
+    fn listen_on(&mut self, tcp: Vec<(std::os::fd::OwnedFd, Door)>) {
         if let Some(listeners) = &mut self.listeners {
             for (i, fd) in listeners.fds().enumerate() {
                 self.poller.remove(fd, TOKEN_LISTENER + i as u64);
@@ -255,6 +262,7 @@ impl IoThread {
     }
 
     fn take_events(&mut self, state: &mut ThreadState, events: &[Event], moment: &Moment) {
+        self.handshakes = Default::default();
         for event in events {
             if event.token >= TOKEN_LISTENER {
                 self.take_other_event(state, event, moment);
@@ -279,16 +287,16 @@ impl IoThread {
             return;
         }
         let Some(listeners) = self.listeners.take() else { return };
-        listeners.accept(self.node, (event.token - TOKEN_LISTENER) as usize, |fd, peer, is_unix| {
+        listeners.accept(self.node, (event.token - TOKEN_LISTENER) as usize, |fd, peer, door| {
             let node = self.node;
             let least = (0..node.threads.len())
                 .min_by_key(|&t| node.threads[t].connections.load(Ordering::Relaxed))
                 .unwrap_or(0);
             node.threads[least].connections.fetch_add(1, Ordering::Relaxed);
             if least == self.index {
-                self.adopt(state, fd, peer, is_unix, moment);
+                self.adopt(state, fd, peer, door, moment);
             } else {
-                node.threads[least].mailbox.send(Mail::Accepted { fd, peer, is_unix });
+                node.threads[least].mailbox.send(Mail::Accepted { fd, peer, door });
             }
         });
         self.listeners = Some(listeners);
@@ -300,15 +308,16 @@ impl IoThread {
         state: &mut ThreadState,
         fd: std::os::fd::OwnedFd,
         peer: sys::socket::Peer,
-        is_unix: bool,
+        door: Door,
         moment: &Moment,
     ) {
         let token = state.clients.next_token();
         let added = self.poller.add(fd.as_fd(), token);
-        let client = crate::listener::new_client(self.node, fd, peer, is_unix, token, moment.now_ms);
+        let client = crate::listener::new_client(self.node, fd, peer, door, token, moment.now_ms);
+        let gone = client.gone;
         state.stats.total_connections += 1;
         state.clients.insert(Box::new(client));
-        if added.is_err() {
+        if added.is_err() || gone {
             self.close(state, token as u32, moment);
         }
     }
@@ -318,7 +327,7 @@ impl IoThread {
         mailbox.take_shard_free();
         for mail in mailbox.take() {
             match mail {
-                Mail::Accepted { fd, peer, is_unix } => self.adopt(state, fd, peer, is_unix, moment),
+                Mail::Accepted { fd, peer, door } => self.adopt(state, fd, peer, door, moment),
                 Mail::Listen(tcp) => self.listen_on(tcp),
                 Mail::Moved(client) => self.adopt_moved(state, client, moment),
                 Mail::Reply { token, bytes } => {
@@ -446,6 +455,7 @@ impl IoThread {
             self.spare_in.clear();
             self.spare_out.clear();
         }
+        encrypted::say_goodbye(&mut self.poller, &mut client);
         self.poller.remove(client.fd.as_fd(), client.token);
         crate::leftovers::end_watches(self.node, state, moment, &mut client);
         if client.session.is_special {
@@ -480,6 +490,7 @@ impl IoThread {
         if self.cron_ticks % hz == 0 {
             self.spare_in.truncate(SPARE_BUFFERS / 4);
             self.spare_out.truncate(SPARE_BUFFERS / 4);
+            self.ciphertext.shrink_to(input::READ_BYTES);
             self.spans.shrink_to(SPARE_SPANS);
             self.batch.shrink_to(SPARE_BATCH);
         }

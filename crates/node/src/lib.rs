@@ -33,6 +33,7 @@ pub mod startup;
 pub mod state;
 pub mod stats;
 pub mod threads;
+pub mod tls;
 pub mod tracking;
 pub mod worker;
 

@@ -12,13 +12,26 @@ use wire::resp::parse::RequestParser;
 
 use crate::client::{Client, Meta, Waiting};
 use crate::node::Node;
+use crate::tls::Transport;
+use crate::tls::stream::Stream;
 
 /// Connections accepted per listener and tick, so that a storm does not starve those already here.
 const ACCEPTS_PER_TICK: usize = 256;
 
+/// What a connection came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `port`.
+    Tcp,
+    /// `tls-port`.
+    Tls,
+    /// `unixsocket`.
+    Unix,
+}
+
 /// The node's listening sockets.
 pub struct Listeners {
-    sockets: Vec<(OwnedFd, bool)>,
+    sockets: Vec<(OwnedFd, Door)>,
     /// The unix socket's path, removed at the end.
     pub unix_path: Option<PathBuf>,
 }
@@ -32,11 +45,11 @@ pub enum ListenError {
 }
 
 impl Listeners {
-    /// Opens what `port`, `bind`, `unixsocket` ask for.
+    /// Opens what `port`, `tls-port`, `bind`, `unixsocket` ask for.
     pub fn open(parameters: &Parameters) -> Result<Self, ListenError> {
         const UNIX: table::RowId = table::row("unixsocket");
         const PERM: table::RowId = table::row("unixsocketperm");
-        let mut sockets: Vec<_> = open_tcp(parameters)?.into_iter().map(|fd| (fd, false)).collect();
+        let mut sockets = open_tcp(parameters)?;
         let path = String::from_utf8_lossy(parameters.get_str(UNIX)).into_owned();
         let mut unix_path = None;
         if !path.is_empty() {
@@ -50,7 +63,7 @@ impl Listeners {
             .map_err(|e| {
                 ListenError::Bind(format!("Failed opening Unix socket: bind: {}", plain_error(&e)))
             })?;
-            sockets.push((fd, true));
+            sockets.push((fd, Door::Unix));
             unix_path = Some(PathBuf::from(path));
         }
         Ok(Listeners { sockets, unix_path })
@@ -58,13 +71,13 @@ impl Listeners {
 
     /// Copies of the TCP sockets' descriptors, for [`stop_listening`].
     pub fn tcp_copies(&self) -> std::io::Result<Vec<OwnedFd>> {
-        self.sockets.iter().filter(|(_, is_unix)| !is_unix).map(|(fd, _)| fd.try_clone()).collect()
+        self.sockets.iter().filter(|(_, door)| *door != Door::Unix).map(|(fd, _)| fd.try_clone()).collect()
     }
 
     /// Puts other TCP sockets in the place of those there are, which are closed.
-    pub fn replace_tcp(&mut self, tcp: Vec<OwnedFd>) {
-        self.sockets.retain(|(_, is_unix)| *is_unix);
-        self.sockets.extend(tcp.into_iter().map(|fd| (fd, false)));
+    pub fn replace_tcp(&mut self, tcp: Vec<(OwnedFd, Door)>) {
+        self.sockets.retain(|(_, door)| *door == Door::Unix);
+        self.sockets.extend(tcp);
     }
 
     /// The descriptors to watch, in order.
@@ -73,16 +86,19 @@ impl Listeners {
     }
 
     /// Accepts what waits on listener `i`; refused ones get their error and are closed.
-    pub fn accept(&self, node: &Node, i: usize, mut each: impl FnMut(OwnedFd, Peer, bool)) {
-        let Some((listener, is_unix)) = self.sockets.get(i) else { return };
+    pub fn accept(&self, node: &Node, i: usize, mut each: impl FnMut(OwnedFd, Peer, Door)) {
+        let Some((listener, door)) = self.sockets.get(i) else { return };
         let result = socket::accept_each(listener.as_fd(), ACCEPTS_PER_TICK, |accepted| {
             if let Some(text) = refusal(node, &accepted.peer) {
                 node.rejected_connections.fetch_add(1, Ordering::Relaxed);
-                let _ = rustix_write(&accepted.fd, text.as_bytes());
+                // Where TLS is expected nobody could read it.
+                if *door != Door::Tls {
+                    let _ = rustix_write(&accepted.fd, text.as_bytes());
+                }
                 return;
             }
             node.connections.fetch_add(1, Ordering::Relaxed);
-            each(accepted.fd, accepted.peer, *is_unix);
+            each(accepted.fd, accepted.peer, *door);
         });
         if let Err(error) = result
             // One that was told to stop listening.
@@ -98,11 +114,20 @@ fn backlog(parameters: &Parameters) -> u32 {
     parameters.get_int(BACKLOG).clamp(1, i64::from(i32::MAX)) as u32
 }
 
-/// Opens the TCP sockets that `port` and `bind` ask for; none with port 0 or without an address.
-pub fn open_tcp(parameters: &Parameters) -> Result<Vec<OwnedFd>, ListenError> {
+/// Opens the TCP sockets that `port`, `tls-port` and `bind` ask for; none with port 0 or without an address.
+pub fn open_tcp(parameters: &Parameters) -> Result<Vec<(OwnedFd, Door)>, ListenError> {
     const PORT: table::RowId = table::row("port");
+    const TLS_PORT: table::RowId = table::row("tls-port");
+    let mut sockets = Vec::new();
+    for (id, door) in [(PORT, Door::Tcp), (TLS_PORT, Door::Tls)] {
+        let opened = open_port(parameters, parameters.get_int(id) as u16)?;
+        sockets.extend(opened.into_iter().map(|fd| (fd, door)));
+    }
+    Ok(sockets)
+}
+
+fn open_port(parameters: &Parameters, port: u16) -> Result<Vec<OwnedFd>, ListenError> {
     const BIND: table::RowId = table::row("bind");
-    let port = parameters.get_int(PORT) as u16;
     let words: Vec<&[u8]> = parameters.get_words(BIND).iter().map(Vec::as_slice).collect();
     let mut sockets = Vec::new();
     if port == 0 || words.iter().all(|word| word.is_empty()) {
@@ -181,8 +206,23 @@ fn refusal(node: &Node, peer: &Peer) -> Option<&'static str> {
     None
 }
 
+/// What carries the bytes of a connection that came through a door. Without it the connection cannot be served.
+fn transport(node: &Node, door: Door, now_ms: i64) -> Option<Transport> {
+    if door != Door::Tls {
+        return Some(Transport::Plain);
+    }
+    if node.security.prefers() {
+        return Some(Transport::Undecided(now_ms));
+    }
+    let stream = Stream::new(node.security.loaded()?.config.clone(), now_ms).ok()?;
+    Some(Transport::Tls(Box::new(stream)))
+}
+
 /// A client for an accepted connection.
-pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u64, now_ms: i64) -> Client {
+pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, door: Door, token: u64, now_ms: i64) -> Client {
+    let is_unix = door == Door::Unix;
+    let transport = transport(node, door, now_ms);
+    let gone = transport.is_none();
     let raw = fd.as_raw_fd();
     let unix_path = || String::from_utf8_lossy(&node.unix_socket).into_owned();
     let (addr, laddr) = if is_unix {
@@ -203,6 +243,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
     session.is_restricted = !user.is_unrestricted();
     Client {
         fd,
+        transport: transport.unwrap_or(Transport::Plain),
         token,
         session,
         input: Vec::new(),
@@ -212,6 +253,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
         wanted: 0,
         out: Vec::new(),
         sent: 0,
+        sealed: 0,
         sliced_bytes: 0,
         meta: Meta {
             addr,
@@ -235,7 +277,7 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, is_unix: bool, token: u6
         },
         waiting: Waiting::No,
         wants_write: false,
-        gone: false,
+        gone,
         ended: false,
         dirty: false,
         stopped: false,

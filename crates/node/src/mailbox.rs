@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sys::eventfd::Waker;
 use sys::socket::Peer;
 
+use crate::listener::Door;
+
 /// A message to an I/O thread.
 pub enum Mail {
     /// A connection to take care of.
@@ -15,13 +17,13 @@ pub enum Mail {
         fd: OwnedFd,
         /// The other end.
         peer: Peer,
-        /// It came through the unix socket.
-        is_unix: bool,
+        /// What it came through.
+        door: Door,
     },
     /// A connection that another thread gives away.
     Moved(Box<crate::client::Client>),
     /// Other TCP sockets to listen on, for the thread that accepts.
-    Listen(Vec<OwnedFd>),
+    Listen(Vec<(OwnedFd, Door)>),
     /// A worker's reply for the client with this token.
     Reply {
         /// The client.

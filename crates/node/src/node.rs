@@ -81,6 +81,8 @@ pub struct Node {
     pub identity: Identity,
     /// Users and what they may do.
     pub access: crate::access::AccessControl,
+    /// TLS.
+    pub security: crate::tls::Security,
     /// `CLIENT PAUSE`.
     pub pause: crate::pause::Pause,
     /// See `maxmemory-clients`.

@@ -92,6 +92,18 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         ));
         settings.maxclients.store(fewer as u32, Ordering::Relaxed);
     }
+    let security = crate::tls::Security::default();
+    security.apply(&parameters);
+    if crate::tls::config::is_wanted(&parameters) {
+        match crate::tls::config::load(&parameters) {
+            Ok(loaded) => security.replace(Some(loaded)),
+            Err(why) => {
+                log::warning(&why);
+                log::warning("Failed to configure TLS. Check logs for more info.");
+                return Ok(1);
+            }
+        }
+    }
     let listeners = match Listeners::open(&parameters) {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -147,6 +159,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         },
         parameters: Mutex::new(parameters),
         access,
+        security,
         pause: Default::default(),
         clients_measured: Default::default(),
         pubsub: Default::default(),

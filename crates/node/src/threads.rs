@@ -65,6 +65,9 @@ pub fn run(
         if !node.listening.lock().unwrap_or_else(|e| e.into_inner()).is_empty() {
             log::notice("Ready to accept connections tcp");
         }
+        if node.security.loaded().is_some() {
+            log::notice("Ready to accept connections tls");
+        }
         if !node.unix_socket.is_empty() {
             log::notice("Ready to accept connections unix");
         }

@@ -6,7 +6,8 @@ use parameters::{Parameters, table};
 const GOLDEN: &str = include_str!("golden/defaults.txt");
 
 /// Ours only.
-const OWN: [&str; 5] = ["effect-log", "effect-log-dir", "io-poller", "key-sharding", "shards"];
+const OWN: [&str; 6] =
+    ["effect-log", "effect-log-dir", "io-poller", "key-sharding", "shards", "transit-encryption-mode"];
 
 #[test]
 fn defaults_are_those_of_the_original() {

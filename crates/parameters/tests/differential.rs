@@ -16,7 +16,15 @@ use parameters::{Extras, Origin, Parameters, load, table};
 const CLIENT: Origin = Origin::Client { local: false };
 
 /// Where our answer is another one on purpose, or depends on the machine.
-const OURS: [&str; 6] = ["io-threads", "effect-log", "effect-log-dir", "io-poller", "key-sharding", "shards"];
+const OURS: [&str; 7] = [
+    "io-threads",
+    "effect-log",
+    "effect-log-dir",
+    "io-poller",
+    "key-sharding",
+    "shards",
+    "transit-encryption-mode",
+];
 
 /// Not changed here: it would cut the connection, ask the operating system or the network, round up to a
 /// timer's beat, or (TLS in a build without it) bring the original down.

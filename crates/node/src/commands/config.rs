@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use commands::facts::server_sub as facts;
 use commands::{Args, CommandError, CommandResult, Outcome};
-use parameters::table::{RowId, row};
+use parameters::table::{RowId, find, row};
 use parameters::{Extras, Origin, ParameterError, Parameters};
 use smallvec::SmallVec;
 use wire::resp::{ReplyWriter, Resp};
@@ -22,6 +22,7 @@ use crate::mailbox::Mail;
 use crate::node::{Node, used_memory_bytes};
 use crate::registry::NodeSpec;
 use crate::state::ThreadState;
+use crate::tls::config::{Loaded, RELOADING, is_wanted, load};
 use crate::{configure, log};
 
 /// The family's rows.
@@ -40,6 +41,7 @@ const MAXCLIENTS: RowId = row("maxclients");
 const MAXMEMORY: RowId = row("maxmemory");
 const PASSWORD: RowId = row("requirepass");
 const PORT: RowId = row("port");
+const TLS_PORT: RowId = row("tls-port");
 const USERS_FILE: RowId = row("aclfile");
 
 /// Descriptors that are kept for other things than clients.
@@ -74,20 +76,23 @@ pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let directory = parameters.directory().to_owned();
     let refused = |error: ParameterError| CommandError::owned(error.reply());
     let applied = parameters.set_many(&pairs, origin).map_err(refused)?;
-    if let Err(error) = give_effect(&parameters, &applied.changed) {
+    let effect = give_effect(&parameters, &applied.changed);
+    let security = effect.and_then(|()| load_security(&parameters, &pairs, &applied.changed));
+    if let Err(error) = security {
         parameters.revert(applied);
         if let Err(error) = std::env::set_current_dir(&directory) {
             log::warning(&format!("cannot return to the directory {}: {error}", directory.display()));
         }
         return Err(refused(error));
     }
-    let listens_elsewhere = [PORT, BIND].into_iter().find(|id| applied.changed.contains(id));
+    let security = security.unwrap_or_default();
+    let listens_elsewhere = [PORT, TLS_PORT, BIND].into_iter().find(|id| applied.changed.contains(id));
     if let Some(id) = listens_elsewhere
         && let Err(error) = listen_elsewhere(node, &parameters)
     {
         log::warning(&format!("Warning: {error}"));
         let reason = match id {
-            PORT => "Unable to listen on this port. Check server logs.",
+            PORT | TLS_PORT => "Unable to listen on this port. Check server logs.",
             _ => "Failed to bind to specified addresses.",
         };
         parameters.revert(applied);
@@ -101,6 +106,10 @@ pub fn set(ctx: &mut NodeCtx<'_>, args: &Args<'_>) -> CommandResult {
     let maxclients = node.settings.maxclients.load(Relaxed);
     configure::apply(&parameters, &node.settings);
     configure::apply_access(&parameters, &node.access);
+    node.security.apply(&parameters);
+    if let Some(loaded) = security {
+        node.security.replace(Some(loaded));
+    }
     let password = applied.changed.contains(&PASSWORD).then(|| parameters.get_str(PASSWORD).to_vec());
     if !applied.changed.contains(&MAXCLIENTS) {
         node.settings.maxclients.store(maxclients, Relaxed);
@@ -138,7 +147,7 @@ fn listen_elsewhere(node: &Node, parameters: &Parameters) -> Result<(), ListenEr
     // First, since a new address may overlap an old one.
     stop_listening(&listening);
     let tcp = open_tcp(parameters)?;
-    *listening = tcp.iter().filter_map(|fd| fd.try_clone().ok()).collect();
+    *listening = tcp.iter().filter_map(|(fd, _)| fd.try_clone().ok()).collect();
     node.threads[0].mailbox.send(Mail::Listen(tcp));
     Ok(())
 }
@@ -162,6 +171,24 @@ fn give_effect(parameters: &Parameters, changed: &[RowId]) -> Result<(), Paramet
         }
     }
     Ok(())
+}
+
+/// Loads certificates and all that belongs to them anew when the change asks for it: one of its names does, with the same
+/// value, too, since files may be others now. Connections that are there keep what they have.
+fn load_security(
+    parameters: &Parameters,
+    pairs: &[(&[u8], &[u8])],
+    changed: &[RowId],
+) -> Result<Option<Loaded>, ParameterError> {
+    let named = pairs.iter().filter_map(|(name, _)| find(name)).map(|(id, _)| id);
+    let reloading = named.into_iter().find(|id| RELOADING.contains(id));
+    let listening = changed.contains(&TLS_PORT).then_some(TLS_PORT);
+    let Some(id) = reloading.or(listening).filter(|_| is_wanted(parameters)) else { return Ok(None) };
+    let loaded = load(parameters).map_err(|error| {
+        log::warning(&error);
+        ParameterError::failed(id.row().name, "Unable to update TLS configuration. Check server logs.")
+    })?;
+    Ok(Some(loaded))
 }
 
 /// The operating system's words for an error, without Rust's addition.

@@ -42,11 +42,16 @@ fn may_move(client: &Client) -> bool {
         && !client.meta.is_redirect_target
         && !(client.gone || client.ended || client.stopped || client.wants_write || client.meta.killed)
         && !client.session.close_after_reply
+        && !client.transport.is_opening()
 }
 
 /// Whether every command that came was answered and every reply is with the poller.
 fn is_at_rest(client: &Client) -> bool {
-    client.input.len() == client.consumed && client.out.is_empty() && !client.dirty && client.parser.is_idle()
+    client.input.len() == client.consumed
+        && client.out.is_empty()
+        && client.sealed == 0
+        && !client.dirty
+        && client.parser.is_idle()
 }
 
 impl IoThread {

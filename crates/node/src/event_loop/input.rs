@@ -12,6 +12,7 @@ use super::{IoThread, SPARE_BUFFERS};
 use crate::client::{Client, Waiting};
 use crate::dispatch::Moment;
 use crate::state::ThreadState;
+use crate::tls::Transport;
 
 /// Bytes read from one connection at a time.
 pub(super) const READ_BYTES: usize = 16 * 1024;
@@ -38,20 +39,29 @@ fn make_room_for_argument(client: &mut Client) -> usize {
 }
 
 impl IoThread {
-    /// Reads what a connection has and parses it.
+    /// Room in a client's buffer for what is read next, whose most is returned.
     #[inline]
-    pub(super) fn read(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
-        let Some(client) = state.clients.get_mut(slot) else { return };
+    pub(super) fn make_room(&mut self, client: &mut Client) -> usize {
         if client.input.capacity() == 0
             && let Some(buffer) = self.spare_in.pop()
         {
             client.input = buffer;
         }
-        let max = if client.wanted > READ_BYTES || client.wanted > 1 && is_in_large_argument(client) {
+        if client.wanted > READ_BYTES || client.wanted > 1 && is_in_large_argument(client) {
             make_room_for_argument(client)
         } else {
             READ_BYTES
-        };
+        }
+    }
+
+    /// Reads what a connection has and parses it.
+    #[inline]
+    pub(super) fn read(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
+        let Some(client) = state.clients.get_mut(slot) else { return };
+        if !matches!(client.transport, Transport::Plain) {
+            return self.read_encrypted(state, slot, moment);
+        }
+        let max = self.make_room(client);
         state.stats.total_reads += 1;
         match self.poller.recv(client.fd.as_fd(), client.token, &mut client.input, max) {
             Ok(Received::Data(count)) => {
@@ -65,18 +75,33 @@ impl IoThread {
                 self.parse(state, slot);
             }
             Ok(Received::WouldBlock) => {}
-            Ok(Received::Eof)
-                if !matches!(client.waiting, Waiting::Blocked(_) | Waiting::Paused)
-                    && (self.ready.contains(&slot) || !matches!(client.waiting, Waiting::No)) =>
-            {
-                // Commands that came before the end are still answered; what waits for others is not.
-                client.ended = true;
-                let _ = self.poller.pause_read(client.fd.as_fd(), client.token, true);
-            }
-            Ok(Received::Eof) | Err(_) => {
+            Ok(Received::Eof) => self.end_input(state, slot, moment),
+            Err(_) => {
                 client.gone = true;
                 self.close(state, slot, moment);
             }
+        }
+    }
+
+    /// The peer sends no more.
+    pub(super) fn end_input(&mut self, state: &mut ThreadState, slot: u32, moment: &Moment) {
+        let Some(client) = state.clients.get_mut(slot) else { return };
+        if !matches!(client.waiting, Waiting::Blocked(_) | Waiting::Paused)
+            && (client.parsed_at_tick == state.stats.ticks
+                || self.ready.contains(&slot)
+                || !matches!(client.waiting, Waiting::No))
+        {
+            // Commands that came before the end are still answered; what waits for others is not.
+            client.ended = true;
+            let _ = self.poller.pause_read(client.fd.as_fd(), client.token, true);
+            if !client.dirty {
+                // Whatever comes of it, the flush looks whether the connection is done.
+                client.dirty = true;
+                self.dirty.push(slot);
+            }
+        } else {
+            client.gone = true;
+            self.close(state, slot, moment);
         }
     }
 

@@ -4,11 +4,13 @@ use std::os::fd::AsFd;
 
 use sys::poller::Poller;
 
+use super::encrypted::send_encrypted;
 use super::input::READ_BYTES;
 use super::{IoThread, SPARE_BUFFERS};
 use crate::client::Waiting;
 use crate::dispatch::Moment;
 use crate::state::ThreadState;
+use crate::tls::Transport;
 
 /// Sent bytes at the front of a reply buffer that are worth moving the rest for, if that is no longer than this or the
 /// reply still grows.
@@ -47,7 +49,12 @@ impl IoThread {
             let unsent = client.unsent();
             if unsent > 0 {
                 state.stats.total_writes += 1;
-                match self.poller.send(client.fd.as_fd(), client.token, &client.out[client.sent..]) {
+                let sent = if matches!(client.transport, Transport::Plain) {
+                    self.poller.send(client.fd.as_fd(), client.token, &client.out[client.sent..])
+                } else {
+                    send_encrypted(&mut self.poller, client)
+                };
+                match sent {
                     Ok(count) => {
                         client.sent += count;
                         client.meta.net_out_bytes += count as u64;
@@ -57,8 +64,9 @@ impl IoThread {
                 }
             }
             let grows = matches!(client.waiting, Waiting::Slices(_));
-            let all_sent = client.sent == client.out.len();
-            if all_sent {
+            let all_taken = client.sent == client.out.len();
+            let all_sent = all_taken && client.sealed == 0;
+            if all_taken {
                 client.out.clear();
                 client.sent = 0;
                 if client.out.capacity() <= READ_BYTES * 2 {

@@ -9,4 +9,5 @@ pub const ROWS: &[Row] = &[
     choice("io-poller", &[("auto", 0), ("epoll", 1), ("io_uring", 2)], "auto").immutable(),
     choice("key-sharding", &[("hash", 0), ("slot", 1)], "hash").immutable(),
     int("shards", 0, 1024, "0").zero_or_power_of_two().immutable(),
+    choice("transit-encryption-mode", &[("required", 0), ("preferred", 1)], "required"),
 ];

@@ -32,6 +32,7 @@ fn build_id() -> String {
 /// `INFO server`.
 pub(super) fn server(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
     const PORT: RowId = row("port");
+    const TLS_PORT: RowId = row("tls-port");
     const BIND: RowId = row("bind");
     const HZ: RowId = row("hz");
     const ZONE: RowId = row("availability-zone");
@@ -69,14 +70,18 @@ pub(super) fn server(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
     field(out, "io_threads_active", i32::from(ctx.node.threads.len() > 1));
     field(out, "availability_zone", String::from_utf8_lossy(parameters.get_str(ZONE)));
     let mut listeners = 0;
-    if parameters.get_int(PORT) != 0 {
+    for (name, id) in [("tcp", PORT), ("tls", TLS_PORT)] {
+        if parameters.get_int(id) == 0 {
+            continue;
+        }
         let bind: String = parameters
             .get_words(BIND)
             .iter()
             .map(|word| format!("bind={},", String::from_utf8_lossy(word)))
             .collect();
-        field(out, "listener0", format_args!("name=tcp,{bind}port={}", parameters.get_int(PORT)));
-        listeners = 1;
+        let listener = format!("listener{listeners}");
+        field(out, &listener, format_args!("name={name},{bind}port={}", parameters.get_int(id)));
+        listeners += 1;
     }
     if !ctx.node.unix_socket.is_empty() {
         let path = String::from_utf8_lossy(&ctx.node.unix_socket);
@@ -89,10 +94,18 @@ pub(super) fn server(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
 }
 
 /// `INFO tls`.
-pub(super) fn tls(_: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
-    for whose in ["server", "client", "ca"] {
-        field(out, &format!("tls_{whose}_cert_serial"), "none");
-        field(out, &format!("tls_{whose}_cert_expires_in_seconds"), 0);
+pub(super) fn tls(ctx: &mut NodeCtx<'_>, _: &Totals, out: &mut String) {
+    let loaded = ctx.node.security.loaded();
+    let (server, authority) = match &loaded {
+        Some(loaded) => (loaded.server.as_ref(), loaded.authority.as_ref()),
+        None => (None, None),
+    };
+    let now = ctx.data.space.now_ms / 1000;
+    for (whose, certificate) in [("server", server), ("client", None), ("ca", authority)] {
+        let serial = certificate.map_or("none", |certificate| &certificate.serial);
+        let left = certificate.map_or(0, |certificate| (certificate.not_after - now).max(0));
+        field(out, &format!("tls_{whose}_cert_serial"), serial);
+        field(out, &format!("tls_{whose}_cert_expires_in_seconds"), left);
     }
 }
 

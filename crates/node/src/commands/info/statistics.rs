@@ -110,7 +110,7 @@ pub(super) fn stats(ctx: &mut NodeCtx<'_>, t: &Totals, out: &mut String) {
     field(out, "acl_access_denied_cmd", denials(Reason::Command));
     field(out, "acl_access_denied_key", denials(Reason::Key));
     field(out, "acl_access_denied_channel", denials(Reason::Channel));
-    zeros(out, &["acl_access_denied_tls_cert"]);
+    field(out, "acl_access_denied_tls_cert", ctx.node.security.denied.load(Relaxed));
     field(out, "acl_access_denied_db", denials(Reason::Database));
 }
 

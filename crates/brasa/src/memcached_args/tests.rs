@@ -45,7 +45,7 @@ fn short_options_in_all_forms() {
 #[test]
 fn long_options_in_all_forms() {
     let options =
-        serves("--port=7 --mem 100 --verb --verbose=3 --disable-ev --protocol ascii --listen-backlog=5");
+        serves("--port=7 --memory-l 100 --verb --verbose=3 --disable-ev --protocol ascii --listen-backlog=5");
     assert_eq!((options.port, options.memory_bytes, options.verbose), (7, 100 << 20, 2));
     assert_eq!((options.evicts, options.protocol, options.backlog), (false, Protocol::Ascii, 5));
 }
@@ -76,6 +76,7 @@ fn unknown_options() {
         ("--port", "memcached: option '--port' requires an argument"),
         ("--pro", "memcached: option '--protocol' requires an argument"),
         ("--ver", "memcached: option '--ver' is ambiguous; possibilities: '--version' '--verbose'"),
+        ("--mem", "memcached: option '--mem' is ambiguous; possibilities: '--memory-limit' '--memory-file'"),
         ("--enable-sasl=1", "memcached: option '--enable-sasl' doesn't allow an argument"),
     ] {
         fails(line, 1, &format!("{text}\nIllegal argument \"?\""));

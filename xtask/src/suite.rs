@@ -15,8 +15,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 mod expected;
 mod harness;
+mod memcached;
 mod server;
 mod table;
+mod tap;
 mod verdicts;
 
 use expected::Expected;
@@ -83,6 +85,8 @@ const UNITS: &[(&str, Mode)] = &[
 pub enum Suite {
     /// The Tcl suite of Redis 7.0.15, the unit files that apply
     Redis(RedisArgs),
+    /// The Perl tests of memcached 1.6.18
+    Memcached(memcached::MemcachedArgs),
 }
 
 /// Options of `cargo xtask suite redis`.
@@ -130,6 +134,7 @@ enum Peer {
 pub fn run(suite: Suite) -> Result<()> {
     match suite {
         Suite::Redis(args) => redis(&args),
+        Suite::Memcached(args) => memcached::run(&args),
     }
 }
 

@@ -167,13 +167,16 @@ impl Drop for Harness {
 
 /// A process and all that it starts, killed together when dropped.
 #[derive(Debug)]
-struct Group {
-    leader: Child,
+pub struct Group {
+    /// The process that was asked for.
+    pub leader: Child,
 }
 
 impl Group {
-    fn spawn(command: &mut Command) -> Result<Group> {
-        let leader = command.process_group(0).spawn().context("cannot run tclsh8.6 (package tcl8.6)")?;
+    /// Starts it in a process group of its own.
+    pub fn spawn(command: &mut Command) -> Result<Group> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let leader = command.process_group(0).spawn().with_context(|| format!("cannot run {program}"))?;
         Ok(Group { leader })
     }
 }

@@ -1,16 +1,15 @@
 //! The `brasa` binary: one program, a subcommand per role.
 //!
-//! Called under the name `valkey-server` or `redis-server` (through a link) it takes their command line.
+//! Called under the name `valkey-server`, `redis-server` or `memcached` (through a link) it takes their command line.
+
+mod memcached;
+mod memcached_args;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-
-// The memcached node reads every field; until it starts from here only the tests do.
-#[allow(dead_code)]
-mod memcached_args;
 
 #[global_allocator]
 static GLOBAL: sys::alloc::CountingAlloc = sys::alloc::CountingAlloc;
@@ -48,6 +47,13 @@ enum Role {
         )]
         args: Vec<OsString>,
     },
+    /// Run a memcached 1.6 server with memcached's own command line: `brasa memcached -h`.
+    #[command(disable_help_flag = true)]
+    Memcached {
+        /// Options, as for memcached.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        args: Vec<OsString>,
+    },
     /// Look at what a node logged.
     #[command(subcommand)]
     Log(LogCommand),
@@ -77,6 +83,12 @@ struct Up {
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let called_as = args.first().map(PathBuf::from).and_then(|p| p.file_name().map(|n| n.to_os_string()));
+    if called_as.as_ref().is_some_and(|name| name == "memcached") {
+        return memcached::run(&args.split_off(1));
+    }
+    if args.get(1).is_some_and(|role| role == "memcached") {
+        return memcached::run(&args.split_off(2));
+    }
     if called_as.is_some_and(|name| name == "valkey-server" || name == "redis-server") {
         return node(args.split_off(1));
     }
@@ -94,6 +106,7 @@ fn main() -> ExitCode {
             }
             node(args)
         }
+        Role::Memcached { args } => memcached::run(&args),
         Role::Log(LogCommand::Dump { folder }) => log_dump(&folder),
         Role::Bench(args) => match loadgen::run(&args) {
             Ok(report) => {
@@ -182,5 +195,5 @@ fn run_up(up: &Up) -> ExitCode {
         "--dir".into(),
         up.data_dir.clone().into(),
     ];
-    node::run(&args, node::startup::StartOptions { announce_ready: true })
+    node::run(&args, node::startup::StartOptions { announce_ready: true, ..Default::default() })
 }

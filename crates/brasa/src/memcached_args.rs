@@ -20,7 +20,7 @@ pub use listen::Listener;
 use number::atoi;
 
 /// `EX_USAGE` of sysexits.h.
-const USAGE: u8 = 64;
+pub const USAGE: u8 = 64;
 /// `EX_OSERR` of sysexits.h.
 pub const OS_ERROR: u8 = 71;
 const MIB: u64 = 1024 * 1024;
@@ -166,7 +166,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(code: u8, text: impl Into<String>) -> Failure {
+    pub fn new(code: u8, text: impl Into<String>) -> Failure {
         Failure { text: text.into(), code }
     }
 }

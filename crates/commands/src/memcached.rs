@@ -6,6 +6,7 @@
 
 use keyspace::{INLINE_MAX_BYTES, Item, Key, Marks, NewValue, Object, Space};
 use structures::big_string::BigString;
+use wire::memcached::parse_u64;
 use wire::number::{IntBuf, format_i64};
 
 use crate::CommandError;
@@ -225,7 +226,7 @@ pub enum Counted {
     NotFound,
     /// Another CAS.
     Exists,
-    /// The item is no number of at most 20 digits.
+    /// The item is no number below 2^64.
     NotNumeric,
 }
 
@@ -246,7 +247,7 @@ pub fn count(space: &mut Space<'_>, key: Key<'_>, what: &Count) -> Result<Counte
     let mut scratch = Vec::new();
     let Some((before, len)) = (match text {
         Text::Big(_) => None,
-        text => Some(text.bytes(&mut scratch)).and_then(|bytes| Some((number(bytes)?, bytes.len()))),
+        text => Some(text.bytes(&mut scratch)).and_then(|bytes| Some((parse_u64(bytes)?, bytes.len()))),
     }) else {
         return Ok(Counted::NotNumeric);
     };
@@ -256,21 +257,13 @@ pub fn count(space: &mut Space<'_>, key: Key<'_>, what: &Count) -> Result<Counte
     let value = if what.down { before.saturating_sub(what.delta) } else { before.wrapping_add(what.delta) };
     let digits = format!("{value:<len$}");
     let lifetime = what.lifetime.unwrap_or(old_until.map_or(Lifetime::Endless, Lifetime::Until));
-    let item = Item { cas: what.cas, ..old };
+    // A number that takes more room than there was is a new item: neither stale nor read yet.
+    let marks = if digits.len() > len { Marks::default() } else { old.marks };
+    let item = Item { cas: what.cas, marks, ..old };
     let Stored::Stored { cas, .. } = put(space, key, digits.as_bytes(), lifetime, item) else {
         return Ok(Counted::NotFound);
     };
     Ok(Counted::Value { value, cas, expire_at_ms: lifetime.until_ms(now_ms) })
-}
-
-/// The number that a value begins with, if white space or nothing follows it.
-fn number(bytes: &[u8]) -> Option<u64> {
-    let digits = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
-    let is_end = bytes.get(digits).is_none_or(u8::is_ascii_whitespace);
-    if digits == 0 || digits > 20 || !is_end {
-        return None;
-    }
-    std::str::from_utf8(&bytes[..digits]).ok()?.parse().ok()
 }
 
 /// What became of an item to delete or to invalidate.

@@ -90,6 +90,8 @@ pub struct Client {
     pub protocol_error: Option<wire::resp::parse::ProtocolError>,
     /// Its commands of this batch are cut short (it waits, closes or was limited).
     pub stopped: bool,
+    /// It speaks memcached's protocol.
+    pub memcached: Option<crate::memcached::Conversation>,
 }
 
 /// What CLIENT LIST and the limits need to know.

@@ -91,7 +91,7 @@ impl Moment {
 
     /// Whether memory is so far below `maxmemory` that nothing needs to be evicted. Two loads where there is a limit.
     #[inline(always)]
-    fn has_room(&self, local: &keyspace::space::Local) -> bool {
+    pub(crate) fn has_room(&self, local: &keyspace::space::Local) -> bool {
         self.ample_bytes == i64::MAX || gates::held_bytes(local) <= self.ample_bytes
     }
 

@@ -12,6 +12,7 @@ pub mod client_memory;
 mod encrypted;
 mod inline;
 mod input;
+mod memcached;
 mod output;
 mod waits;
 
@@ -57,6 +58,8 @@ pub struct IoThread {
     events: Vec<Event>,
     batch: Vec<Pending>,
     spans: Vec<Span>,
+    /// The requests of memcached's protocol in the batch.
+    requests: Vec<wire::memcached::text::Request>,
     /// Clients with input left from the last tick.
     ready: Vec<u32>,
     /// Clients with replies to send.
@@ -115,6 +118,7 @@ impl IoThread {
             events: Vec::new(),
             batch: Vec::new(),
             spans: Vec::new(),
+            requests: Vec::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
             waiting: Vec::new(),
@@ -492,6 +496,7 @@ impl IoThread {
             self.spare_out.truncate(SPARE_BUFFERS / 4);
             self.ciphertext.shrink_to(input::READ_BYTES);
             self.spans.shrink_to(SPARE_SPANS);
+            self.requests.shrink_to(SPARE_BATCH);
             self.batch.shrink_to(SPARE_BATCH);
         }
     }

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod listener;
 pub mod log;
 pub mod mailbox;
+pub mod memcached;
 pub mod multi;
 pub mod node;
 pub mod pause;

@@ -185,7 +185,12 @@ fn rustix_write(fd: &OwnedFd, bytes: &[u8]) -> std::io::Result<()> {
 fn refusal(node: &Node, peer: &Peer) -> Option<&'static str> {
     let most = node.settings.maxclients.load(Ordering::Relaxed) as usize;
     if node.connections.load(Ordering::Relaxed) >= most {
-        return Some("-ERR max number of clients reached\r\n");
+        let memcached = "ERROR Too many open connections\r\n";
+        return Some(if node.memcached.is_some() {
+            memcached
+        } else {
+            "-ERR max number of clients reached\r\n"
+        });
     }
     let protected = node.settings.protected_mode.load(Ordering::Relaxed) && node.access.no_password();
     if protected && !peer.is_local() {
@@ -282,6 +287,11 @@ pub fn new_client(node: &Node, fd: OwnedFd, peer: Peer, door: Door, token: u64, 
         dirty: false,
         stopped: false,
         protocol_error: None,
+        memcached: node.memcached.as_ref().map(|server| crate::memcached::Conversation {
+            reading: None,
+            skip: 0,
+            authenticated: server.options.passwords.is_none(),
+        }),
     }
 }
 

@@ -125,6 +125,8 @@ pub struct Node {
     pub effect_log: Option<std::sync::Arc<effect_log::EffectLog>>,
     /// The log cannot be written: writes are refused.
     pub effect_log_failed: AtomicBool,
+    /// It speaks memcached's protocol.
+    pub memcached: Option<crate::memcached::Server>,
     /// `unixsocket`, for the addresses of its clients.
     pub unix_socket: Vec<u8>,
 }
@@ -172,6 +174,7 @@ impl Node {
                         turn: None,
                         leftovers: Vec::new(),
                         listeners: Default::default(),
+                        memcached: Default::default(),
                     }),
                 })
             })

@@ -24,10 +24,12 @@ const SHARDS_MIN: u32 = 1024;
 const SHARDS_PER_THREAD: u32 = 256;
 
 /// What differs between the ways of starting a node.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StartOptions {
     /// Print one line that begins with `ready` to standard output when clients can connect.
     pub announce_ready: bool,
+    /// Speak memcached's protocol instead of RESP.
+    pub memcached: Option<crate::memcached::Options>,
 }
 
 /// Runs a node with valkey-server's command line (without the program's name) until it stops.
@@ -179,6 +181,7 @@ fn start(parameters: Parameters, options: StartOptions) -> anyhow::Result<u8> {
         has_huge_pages: AtomicBool::new(false),
         stopping: AtomicBool::new(false),
         exit_code: AtomicI64::new(0),
+        memcached: options.memcached.clone().map(crate::memcached::Server::new),
         unix_socket,
     }));
     sys::keeper::start()?;

@@ -54,6 +54,8 @@ pub struct ThreadState {
     pub relocation: Relocation,
     /// Its clients that listen to channels.
     pub listeners: crate::pubsub::Listeners,
+    /// What it counts for memcached's `stats`.
+    pub memcached: crate::memcached::Counters,
     /// The turn of scripts, while this thread has it: see `scripting::store::Scripts::turn`.
     pub turn: Option<Guard<'static, ()>>,
 }

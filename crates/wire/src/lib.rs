@@ -9,6 +9,7 @@
 
 pub mod glob;
 pub mod long_double;
+pub mod memcached;
 pub mod number;
 pub mod resp;
 

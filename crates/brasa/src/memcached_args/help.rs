@@ -23,31 +23,25 @@ pub fn usage(options: &MemcachedOptions) -> String {
 -U, --udp-port=<num>      0 only: there is no UDP
 -d, --daemon              go to the background
 -P, --pidfile=<file>      write the process id there
--u, --user=<user>         become this user; needed when root starts the server
+-u, --user=<user>         the user that it runs as, which has to be the present one
 -m, --memory-limit=<num>  megabytes for items (default: {memory_mib})
 -M, --disable-evictions   answer with an error when memory is short, evict nothing
 -I, --max-item-size=<num> largest item, with k or m for units (default: 1m, min: 1k, max: 1024m)
 -c, --conn-limit=<num>    connections at a time (default: {connections_max})
 -t, --threads=<num>       threads that serve (default: {threads})
 -b, --listen-backlog=<num> backlog of listening sockets (default: {backlog})
--B, --protocol=<name>     auto, ascii or binary (default: auto)
--C, --disable-cas         items have no CAS numbers
--D <char>                 part keys into prefixes at this character and count by prefix
+-B, --protocol=<name>     auto or ascii: the text protocol
 -Y, --auth-file=<file>    text clients must authenticate; lines of user:password
 -A, --enable-shutdown     allow the command \"shutdown\"
 -F, --disable-flush-all   refuse the command \"flush_all\"
--X, --disable-dumping     refuse \"stats cachedump\" and \"lru_crawler metadump\"
--W, --disable-watch       refuse the command \"watch\"
 -v, -vv, -vvv, --verbose  say more on standard error
 -V, --version             print the version
 -i, --license             print the license
 -h, --help                print this
 -o, --extended            list parted by commas:
-   - maxconns_fast:       close connections above the limit at once (default; no_maxconns_fast: let them wait)
    - idle_timeout:        seconds after which idle connections are closed (default: 0, never)
-   - track_sizes:         count for \"stats sizes\"
 
-Accepted without an effect, with a warning: -f -n -L -k -r -R -N, and of -o hashpower, hash_algorithm,
+Accepted without an effect, with a warning: -C -D -X -W -f -n -L -k -r -R -N, and of -o track_sizes, hashpower, hash_algorithm,
 slab_*, lru_*, hot_*, warm_*, temporary_ttl, tail_repair_time, buffer sizes.
 "
     )

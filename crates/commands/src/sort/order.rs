@@ -286,7 +286,9 @@ mod tests {
     #[test]
     fn missing_texts_come_first_and_stay_as_they_were() {
         let texts: [&[u8]; 4] = [b"x", b"b", b"y", b"a"];
-        let weigh = |span: Span, text: &[u8]| if text < b"x" { Weight::Text(span) } else { Weight::Missing };
+        let weigh = |span: Span, text: &[u8]| {
+            if text < b"x".as_slice() { Weight::Text(span) } else { Weight::Missing }
+        };
         check(UP, &texts, weigh, "x y a b");
         check(DOWN, &texts, weigh, "b a x y");
     }

@@ -55,12 +55,12 @@ pub const COMMANDS: &[NodeSpec] = &[
 pub const DISABLED: CommandError = CommandError::text("ERR This instance has cluster support disabled");
 
 /// Everything that needs a cluster, HELP included.
-fn disabled(_: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
+pub fn disabled(_: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
     Err(DISABLED)
 }
 
 /// `READONLY` and `READWRITE`: every key is here, whatever a client says about replicas.
-fn ok(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
+pub fn ok(ctx: &mut NodeCtx<'_>, _: &Args<'_>) -> CommandResult {
     ctx.data.reply.ok();
     Ok(Outcome::Done)
 }

@@ -35,6 +35,9 @@ const ELEMENT_NAME_MAX: u32 = 128;
 const GATE_AHEAD: usize = 16;
 const GATE_SHARED_NS: u64 = 200_000;
 
+/// The `key_arg` of a request of memcached's protocol: `first_span` is its number among those of the batch.
+pub(super) const MEMCACHED: u8 = u8::MAX;
+
 /// A parsed command of the batch.
 #[derive(Clone, Copy)]
 pub(super) struct Pending {
@@ -173,6 +176,7 @@ impl IoThread {
         if self.abandoned {
             self.abandoned = false;
             batch.clear();
+            self.requests.clear();
             self.end_busy(&mut state, &moment);
             moment = moment.refreshed(self.node, &mut state);
             return (state, moment);
@@ -181,6 +185,7 @@ impl IoThread {
         self.batch = batch;
         self.spans = spans;
         self.spans.clear();
+        self.requests.clear();
         (state, moment)
     }
 
@@ -371,6 +376,9 @@ impl IoThread {
         gated: bool,
     ) -> Ran {
         if pending.span_count == 0 {
+            if pending.key_arg == MEMCACHED {
+                return self.run_memcached(state, client, pending, moment, gated);
+            }
             let Some(error) = client.protocol_error.take() else { return Ran::Next };
             state.stats.count_error(b"ERR Protocol error");
             ReplyWriter::new(&mut client.out, client.session.resp).protocol_error(&error);
@@ -429,7 +437,7 @@ impl IoThread {
 }
 
 /// What became of one command of the batch.
-enum Ran {
+pub(super) enum Ran {
     /// Go on with the connection's next command.
     Next,
     /// Its commands wait; whether this one is done with.

@@ -142,6 +142,9 @@ impl IoThread {
             return;
         }
         client.parsed_at_tick = state.stats.ticks;
+        if client.memcached.is_some() {
+            return self.parse_memcached(state, slot);
+        }
         let node = self.node;
         let limits = Limits {
             max_bulk_bytes: node.settings.proto_max_bulk_bytes.load(Ordering::Relaxed),

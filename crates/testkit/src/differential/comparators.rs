@@ -238,7 +238,7 @@ const CONFIG_VALUES: &[&str] = &[
 
 /// Parameters of Brasa that Valkey does not have.
 const OWN_PARAMETERS: &[&[u8]] =
-    &[b"effect-log", b"effect-log-dir", b"io-poller", b"key-sharding", b"shards"];
+    &[b"effect-log", b"effect-log-dir", b"io-poller", b"key-sharding", b"shards", b"transit-encryption-mode"];
 
 /// The same parameters with the same values, in any order.
 pub fn config_get(call: &Call, left: &Value, right: &Value) -> Outcome {

@@ -92,15 +92,15 @@ impl Large {
         let mut old = None;
         self.scores.update(member, |value| {
             old = value.map(score_of);
-            decided = decide(old);
+            // -0 is 0, as in a compact one: nothing changes.
+            decided = decide(old).filter(|score| old != Some(*score));
             decided.map(f64::to_le_bytes)
         });
         let Some(score) = decided else { return old };
         let Large { scores, order } = self;
         with_member(scores, member, |member| match old {
             None => add(order, score, member),
-            Some(old) if old.to_bits() != score.to_bits() => rescore(order, old, score, member),
-            Some(_) => {}
+            Some(old) => rescore(order, old, score, member),
         });
         old
     }
